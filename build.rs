@@ -1,0 +1,17 @@
+//! Linker settings of the module; they touch the `cdylib` alone.
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    for setting in [
+        // A thread of the host may outlive pam_end(3), which unloads modules, and still run a
+        // destructor that lives in this object (rust-lang/rust#59629).
+        "-Wl,-z,nodelete",
+        "-Wl,-z,relro,-z,now",
+        "-Wl,-z,noexecstack",
+        // An unresolved symbol must fail here, not as "adding faulty module" at somebody's login.
+        "-Wl,-z,defs",
+        "-Wl,-soname,pam_mfa_chain.so",
+    ] {
+        println!("cargo:rustc-cdylib-link-arg={setting}");
+    }
+}

@@ -1,0 +1,2 @@
+//! The command `mfa-chain`.
+fn main() {}
