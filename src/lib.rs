@@ -30,4 +30,6 @@
 #[cfg(panic = "abort")]
 compile_error!("a panic must become PAM_ABORT: build with panic = \"unwind\"");
 
+pub mod pam;
+pub mod store;
 pub mod verifier;

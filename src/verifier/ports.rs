@@ -2,6 +2,14 @@
 
 use std::fmt;
 
+use super::credential::MovingFactor;
+use super::event::Event;
+use super::login_state::{DrawKey, LoginState};
+use super::policy::{Factor, FactorId};
+use super::record::UserRecord;
+use super::response::Response;
+use super::time::UnixTime;
+
 /// The system's databases of accounts and groups (NSS), so LDAP and SSSD count too.
 pub trait Accounts {
     /// Whether the system lists an account `user`.
@@ -31,3 +39,121 @@ impl fmt::Display for AccountsError {
 }
 
 impl std::error::Error for AccountsError {}
+
+/// What a store knows of a claimant before anything is asked. Holds no secret: a chain may wait for minutes
+/// at its prompts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimant {
+    /// The name, as the application gave it.
+    pub user: String,
+    /// The factors enrolled and their kind; none for an unknown user.
+    pub enrolled: Vec<(FactorId, MovingFactor)>,
+    /// The number of the open attempt.
+    pub attempt: u64,
+    /// What seeds the draws.
+    pub draw_key: DrawKey,
+}
+
+impl Claimant {
+    /// Whether `factor` is enrolled, as the kind that the policy says today.
+    #[must_use]
+    pub fn has_enrolled(&self, factor: &Factor) -> bool {
+        self.enrolled.iter().any(|(id, moving)| *id == factor.id && moving.fits(factor.kind))
+    }
+}
+
+/// Where enrolments and login states are kept.
+pub trait Store {
+    /// What is known of `user`. An unknown user gets a decoy that behaves as an enrolled one would.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFailure`] when the record or the state is unreadable, unsafe or invalid.
+    fn find(&self, user: &str) -> Result<Claimant, StoreFailure>;
+
+    /// Runs `judge` on the current record and state of `claimant`, alone, and returns once the changed state
+    /// is durable. The wait for the lock is bounded, and nothing of the outcome is known before.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFailure`] when anything fails before the state is durable; the outcome is dropped unseen.
+    fn update<T>(
+        &self,
+        claimant: &Claimant,
+        judge: impl FnOnce(&UserRecord, &mut LoginState) -> T,
+    ) -> Result<Committed<T>, StoreFailure>;
+}
+
+/// A store could not do what was asked: what failed, on which file, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreFailure(pub String);
+
+impl fmt::Display for StoreFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StoreFailure {}
+
+/// Something that is on disk. An outcome outside of it is a rumour, and nobody may learn it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Committed<T>(T);
+
+impl<T> Committed<T> {
+    /// Asserts that the state that goes with `outcome` is durable. Only implementations of [`Store`] may, after
+    /// their sync returned.
+    pub const fn assertion(outcome: T) -> Self {
+        Self(outcome)
+    }
+
+    /// The outcome, free to be told.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+
+    /// The outcome, to look at.
+    pub const fn get(&self) -> &T {
+        &self.0
+    }
+}
+
+/// The time of day.
+pub trait Clock {
+    /// Now.
+    fn now(&self) -> UnixTime;
+}
+
+/// The way to the claimant.
+pub trait Conversation {
+    /// Asks for one answer. `echo` shows what is typed.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer`] when the claimant went away, cancelled, or the application failed.
+    fn ask(&mut self, prompt: &str, echo: bool) -> Result<Response, NoAnswer>;
+
+    /// Tells the claimant that the chain is denied and starts again. May be lost.
+    fn tell_denied(&mut self, message: &str);
+
+    /// Whether the application still means the same claimant.
+    fn claimant_is(&mut self, user: &str) -> bool;
+}
+
+/// No answer came: why, in the application's terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoAnswer(pub String);
+
+/// Where audit lines go. Losing one must never change an outcome.
+pub trait Audit {
+    /// Takes one event.
+    fn record(&self, event: &Event);
+}
+
+/// Keeps no audit trail.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoAudit;
+
+impl Audit for NoAudit {
+    fn record(&self, _: &Event) {}
+}

@@ -1,0 +1,112 @@
+//! The arguments of the module in a line of /etc/pam.d.
+
+use std::ffi::{CStr, OsStr};
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::store::{DEFAULT_POLICY, DEFAULT_STORE};
+
+/// What the line says: `policy=FILE store=DIR debug`, each optional.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arguments {
+    /// `policy=`: the policy file.
+    pub policy: PathBuf,
+    /// `store=`: the folder of enrolments.
+    pub store: PathBuf,
+    /// `debug`: more log lines, still without secrets.
+    pub debug: bool,
+}
+
+impl Arguments {
+    /// Every argument, for messages and for the check of the manual.
+    pub const KNOWN: [&'static str; 3] = ["debug", "policy=", "store="];
+
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`] for one that is not known or has no absolute path: a typing mistake must not open
+    /// or close a login by accident, and never silently.
+    pub fn parse(arguments: &[&CStr]) -> Result<Self, InvalidArgument> {
+        let mut parsed = Self {
+            policy: PathBuf::from(DEFAULT_POLICY),
+            store: PathBuf::from(DEFAULT_STORE),
+            debug: false,
+        };
+        for argument in arguments {
+            let bytes = argument.to_bytes();
+            if bytes == b"debug" {
+                parsed.debug = true;
+            } else if let Some(path) = bytes.strip_prefix(b"policy=") {
+                parsed.policy = absolute(path, argument)?;
+            } else if let Some(path) = bytes.strip_prefix(b"store=") {
+                parsed.store = absolute(path, argument)?;
+            } else {
+                return Err(InvalidArgument::new(argument, "is not known"));
+            }
+        }
+        Ok(parsed)
+    }
+}
+
+fn absolute(path: &[u8], argument: &CStr) -> Result<PathBuf, InvalidArgument> {
+    let path = Path::new(OsStr::from_bytes(path));
+    if path.is_absolute() {
+        Ok(path.to_owned())
+    } else {
+        Err(InvalidArgument::new(argument, "needs an absolute path"))
+    }
+}
+
+/// An argument that the module does not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidArgument {
+    argument: String,
+    problem: &'static str,
+}
+
+impl InvalidArgument {
+    fn new(argument: &CStr, problem: &'static str) -> Self {
+        Self { argument: argument.to_string_lossy().into_owned(), problem }
+    }
+}
+
+impl fmt::Display for InvalidArgument {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { argument, problem } = self;
+        let known = Arguments::KNOWN.join(", ");
+        write!(formatter, "module argument `{argument}` {problem}; known: {known}; mend the line in /etc/pam.d")
+    }
+}
+
+impl std::error::Error for InvalidArgument {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_argument_is_taken_and_each_has_a_default() {
+        let defaults = Arguments::parse(&[]).expect("none");
+        assert_eq!(defaults.policy, Path::new("/etc/mfa-chain/policy.toml"));
+        assert_eq!(defaults.store, Path::new("/var/lib/mfa-chain"));
+        assert!(!defaults.debug);
+        let parsed = Arguments::parse(&[c"policy=/p/x.toml", c"debug", c"store=/s"]).expect("all");
+        assert_eq!(parsed, Arguments { policy: "/p/x.toml".into(), store: "/s".into(), debug: true });
+    }
+
+    #[test]
+    fn an_unknown_or_relative_argument_is_refused_by_name() {
+        for (argument, message) in [
+            (c"nullok", "module argument `nullok` is not known; known: debug, policy=, store="),
+            (c"Debug", "module argument `Debug` is not known"),
+            (c"policy=", "module argument `policy=` needs an absolute path"),
+            (c"store=x/y", "module argument `store=x/y` needs an absolute path"),
+            (c"", "module argument `` is not known"),
+        ] {
+            let error = Arguments::parse(&[argument]).expect_err("refused").to_string();
+            assert!(error.starts_with(message), "{error}");
+        }
+    }
+}

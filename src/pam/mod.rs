@@ -1,0 +1,15 @@
+//! The edge to libpam, and the only room with `unsafe`: everything that comes in is untrusted C, everything
+//! that goes out is a code of DESIGN's table (`docs/return-codes.md`).
+
+mod arguments;
+mod authenticate;
+mod code;
+mod conversation;
+mod fail_delay;
+mod guard;
+mod hooks;
+mod items;
+mod syslog_audit;
+
+#[cfg(feature = "cli")]
+pub mod application;

@@ -1,0 +1,84 @@
+//! Audit lines to the system's log, facility AUTHPRIV, in the form that pam_syslog(3) gives them.
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::os::unix::net::UnixDatagram;
+
+use syslog::{Facility, LogFormat, Logger, LoggerBackend};
+
+use crate::verifier::event::{Event, Severity};
+use crate::verifier::ports::Audit;
+
+/// Sends each event as one datagram to /dev/log. Never blocks and never fails a login: where nobody listens, or
+/// the log is stalled, the line is lost.
+pub struct SyslogAudit {
+    ident: String,
+    prefix: String,
+    debug: bool,
+    log: RefCell<Option<Logger<LoggerBackend, Plain>>>,
+}
+
+impl SyslogAudit {
+    /// Lines of `service`; `stage` is `auth` or `account`. `debug` lets debug lines through.
+    pub fn new(service: &str, stage: &str, debug: bool) -> Self {
+        let service: String = service.chars().map(|letter| if is_plain(letter) { letter } else { '_' }).take(32).collect();
+        let ident = if service.is_empty() { "pam".to_owned() } else { service.clone() };
+        Self { ident, prefix: format!("pam_mfa_chain({service}:{stage}): "), debug, log: RefCell::new(None) }
+    }
+
+    fn send(&self, severity: Severity, line: &str) -> Option<()> {
+        let mut log = self.log.borrow_mut();
+        // The process is asked each time: sshd forks between its tries.
+        let message = format!("{}[{}]: {}{line}", self.ident, std::process::id(), self.prefix);
+        if let Some(open) = log.as_mut() {
+            if write(open, severity, &message).is_some() {
+                return Some(());
+            }
+        }
+        // First line, or the log daemon was restarted while the claimant was at the prompt.
+        write(log.insert(connect()?), severity, &message)
+    }
+}
+
+impl Audit for SyslogAudit {
+    fn record(&self, event: &Event) {
+        if event.severity() != Severity::Debug || self.debug {
+            // A line that can't be sent is lost; the outcome stands.
+            let _ = self.send(event.severity(), event.line());
+        }
+    }
+}
+
+const fn is_plain(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.')
+}
+
+fn connect() -> Option<Logger<LoggerBackend, Plain>> {
+    // The crate's own socket would block on a full /dev/log.
+    let socket = UnixDatagram::unbound().ok()?;
+    socket.set_nonblocking(true).ok()?;
+    socket.connect("/dev/log").ok()?;
+    Some(Logger::new(LoggerBackend::Unix(socket), Plain))
+}
+
+fn write(log: &mut Logger<LoggerBackend, Plain>, severity: Severity, message: &str) -> Option<()> {
+    match severity {
+        Severity::Error => log.err(message),
+        Severity::Warning => log.warning(message),
+        Severity::Notice => log.notice(message),
+        Severity::Info => log.info(message),
+        Severity::Debug => log.debug(message),
+    }
+    .ok()
+}
+
+/// Priority and message, without the time: the daemon stamps what comes without one (RFC 3164 §4.3.2), and
+/// local time would depend on the caller's environment.
+struct Plain;
+
+impl LogFormat<&str> for Plain {
+    fn format<W: Write>(&self, to: &mut W, severity: syslog::Severity, message: &str) -> syslog::Result<()> {
+        let priority = Facility::LOG_AUTHPRIV as u8 | severity as u8;
+        write!(to, "<{priority}>{message}").map_err(syslog::Error::Write)
+    }
+}

@@ -1,0 +1,104 @@
+//! Login states of names that nobody enrolled, so that they behave as enrolled ones do.
+//!
+//! A host keeps [`BUCKETS`] tables of [`DecoyTable::MAX_ENTRIES`] names each. A name that was pushed out starts
+//! afresh; until then its draws and waits move as those of an enrolled user would.
+
+use super::layout::{Reader, Writer};
+use crate::verifier::keyed_hash::{keyed_hash, keyed_number};
+use crate::verifier::login_state::{DrawKey, Failures, LoginState};
+use crate::verifier::time::UnixTime;
+
+/// How many tables there are.
+pub const BUCKETS: u8 = 64;
+
+/// The file name of the table that `user` falls into.
+#[must_use]
+pub fn bucket_of(user: &str) -> String {
+    let [first, ..] = keyed_hash(b"mfa-chain decoy bucket v1", &[user.as_bytes()]);
+    bucket_name(first % BUCKETS)
+}
+
+/// The file name of a table.
+#[must_use]
+pub fn bucket_name(number: u8) -> String {
+    format!("{number:02x}")
+}
+
+/// States of names in one bucket, the most recently used last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecoyTable {
+    key: DrawKey,
+    entries: Vec<Decoy>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Decoy {
+    fingerprint: u64,
+    attempt: u64,
+    failures: Failures,
+}
+
+impl DecoyTable {
+    /// The most names of one table.
+    pub const MAX_ENTRIES: usize = 128;
+
+    /// An empty table. `key` is random and hides which names are in it.
+    #[must_use]
+    pub const fn new(key: DrawKey) -> Self {
+        Self { key, entries: Vec::new() }
+    }
+
+    /// The state that `user` has, as if enrolled.
+    #[must_use]
+    pub fn state_of(&self, user: &str) -> LoginState {
+        let fingerprint = self.fingerprint(user);
+        let known = self.entries.iter().find(|entry| entry.fingerprint == fingerprint);
+        LoginState {
+            attempt: known.map_or(0, |entry| entry.attempt),
+            failures: known.map_or_else(Failures::default, |entry| entry.failures),
+            draw_key: DrawKey(keyed_hash(&self.key.0, &[b"draw", user.as_bytes()])),
+            ..LoginState::default()
+        }
+    }
+
+    /// Keeps the state of `user`; drops the name unused for longest where there is no room.
+    pub fn keep(&mut self, user: &str, state: &LoginState) {
+        let fingerprint = self.fingerprint(user);
+        self.entries.retain(|entry| entry.fingerprint != fingerprint);
+        while self.entries.len() >= Self::MAX_ENTRIES {
+            self.entries.remove(0);
+        }
+        self.entries.push(Decoy { fingerprint, attempt: state.attempt, failures: state.failures });
+    }
+
+    fn fingerprint(&self, user: &str) -> u64 {
+        keyed_number(&self.key.0, &[b"name", user.as_bytes()])
+    }
+
+    pub(super) fn encode(&self) -> Option<Vec<u8>> {
+        let mut writer = Writer::default();
+        writer.bytes(&self.key.0).u16(u16::try_from(self.entries.len()).ok()?);
+        for entry in &self.entries {
+            writer.u64(entry.fingerprint).u64(entry.attempt);
+            writer.u32(entry.failures.count).u64(entry.failures.last_at.seconds());
+        }
+        Some(writer.into_bytes())
+    }
+
+    pub(super) fn decode(reader: &mut Reader<'_>) -> Option<Self> {
+        let key = DrawKey(reader.array()?);
+        let count = usize::from(reader.u16()?);
+        if count > Self::MAX_ENTRIES {
+            return None;
+        }
+        let mut entries = Vec::with_capacity(count);
+        for _ in 0..count {
+            entries.push(Decoy {
+                fingerprint: reader.u64()?,
+                attempt: reader.u64()?,
+                failures: Failures { count: reader.u32()?, last_at: UnixTime::from_seconds(reader.u64()?) },
+            });
+        }
+        Some(Self { key, entries })
+    }
+}

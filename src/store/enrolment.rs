@@ -1,0 +1,231 @@
+//! What the command does to a store: make it, change records, lift waits. Each change is whole or not there,
+//! whatever kills the command.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat, renameat};
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
+
+use super::decoys::{BUCKETS, DecoyTable, bucket_name};
+use super::error::StoreError;
+use super::file_store::{DECOYS, FileStore, SECRETS, STATE, secret_name, state_name};
+use super::secret_file;
+use super::slot::{Content, encode};
+use super::state_file::StateFile;
+use crate::verifier::credential::MovingFactor;
+use crate::verifier::login_state::{DrawKey, Failures, LoginState, RecoveryMarks};
+use crate::verifier::record::UserRecord;
+use crate::verifier::time::UnixTime;
+use crate::verifier::username::Username;
+
+impl FileStore {
+    /// Opens the store at `path`, making it and what it lacks: folders with mode 0700, and the tables of
+    /// decoys that make unknown users look like enrolled ones.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when that can't be done.
+    pub fn open_or_create(path: &Path) -> Result<Self, StoreError> {
+        if let Err(error) = std::fs::DirBuilder::new().mode(0o700).recursive(true).create(path) {
+            return Err(StoreError::io(path, "make the folder", error));
+        }
+        let store = Self::at(path);
+        let dir = store.dir()?;
+        for folder in [SECRETS, STATE, DECOYS] {
+            match mkdirat(dir, folder, Mode::S_IRWXU) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                Err(error) => return Err(StoreError::io(&dir.path_of(folder), "make the folder", error)),
+            }
+        }
+        let _alone = store.lock_commands()?;
+        for number in 0..BUCKETS {
+            let name = format!("{DECOYS}/{}", bucket_name(number));
+            if !dir.has(&name)? {
+                let table = Content::Decoys(DecoyTable::new(random_draw_key(path)?));
+                store.create_state(DECOYS, &name, &table)?;
+            }
+        }
+        Ok(store)
+    }
+
+    /// Changes the record of `user` from what it is now to what `change` makes of it. Logins of this user wait
+    /// meanwhile, and other commands too. The state file is made with the first record.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] of the files, or the error of `change`; the old record stands then.
+    pub fn change_record<E: From<StoreError>>(
+        &self,
+        user: &Username,
+        change: impl FnOnce(UserRecord) -> Result<UserRecord, E>,
+    ) -> Result<(), E> {
+        let dir = self.dir()?;
+        let _alone = self.lock_commands()?;
+        let state = state_name(user);
+        if self.record(user)?.is_none() {
+            // An empty record first: a kill between the two files then leaves a user who is not enrolled,
+            // never one whose secrets seem lost.
+            self.replace_record(user, &UserRecord::default())?;
+        }
+        if !dir.has(&state)? {
+            let fresh = LoginState { draw_key: random_draw_key(dir.path())?, ..LoginState::default() };
+            self.create_state(STATE, &state, &Content::User(fresh))?;
+        }
+        let file = StateFile::open(dir, &state)?;
+        let _locked = file.lock()?;
+        let current = self.record(user)?.unwrap_or_default();
+        let changed = change(current)?;
+        self.replace_record(user, &changed).map_err(E::from)
+    }
+
+    /// Forgets the failures of `user`, so that the next attempt is judged at once. Codes that were used stay
+    /// used.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] of the state file.
+    pub fn clear_failures(&self, user: &Username) -> Result<(), StoreError> {
+        let dir = self.dir()?;
+        let file = StateFile::open(dir, &state_name(user))?;
+        let locked = file.lock()?;
+        let mut newest = file.read()?;
+        if let Content::User(state) = &mut newest.content {
+            state.failures = Failures::default();
+        }
+        locked.commit(&newest)
+    }
+
+    /// Makes a new login state for `user` where the old one is lost or damaged. What the old one knew is
+    /// replaced by the safe assumption: codes of the present are used, so are all recovery codes, and no
+    /// counter of a HOTP token is good until the token is enrolled again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] of the files.
+    pub fn reset_state(&self, user: &Username, now: UnixTime) -> Result<(), StoreError> {
+        let dir = self.dir()?;
+        let _alone = self.lock_commands()?;
+        let record = self.record(user)?.unwrap_or_default();
+        let mut state = LoginState { draw_key: random_draw_key(dir.path())?, ..LoginState::default() };
+        for credential in record.credentials() {
+            let past = match credential.moving {
+                MovingFactor::Totp(_) => credential.step_at(now).unwrap_or(u64::MAX).saturating_add(WIDEST_WINDOW),
+                MovingFactor::Hotp => u64::MAX,
+            };
+            state.burn(credential, past, now);
+        }
+        state.recovery = record.recovery().map_or_else(RecoveryMarks::default, |set| RecoveryMarks {
+            set: set.id(),
+            used: u64::MAX,
+            used_at: None,
+        });
+        self.create_state(STATE, &state_name(user), &Content::User(state))
+    }
+
+    /// The login state of `user`; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it is unreadable, unsafe or damaged.
+    pub fn login_state(&self, user: &Username) -> Result<Option<LoginState>, StoreError> {
+        let dir = self.dir()?;
+        let name = state_name(user);
+        if !dir.has(&name)? {
+            return Ok(None);
+        }
+        match StateFile::open(dir, &name)?.read()?.content {
+            Content::User(state) => Ok(Some(state)),
+            Content::Decoys(_) => {
+                Err(StoreError::invalid(&dir.path_of(&name), "is a table of decoys, not a login state"))
+            }
+        }
+    }
+
+    /// Everybody who has a record, in the order of names.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the folder can't be read.
+    pub fn users(&self) -> Result<Vec<Username>, StoreError> {
+        let dir = self.dir()?;
+        let path = dir.path_of(SECRETS);
+        let failed = |error| StoreError::io(&path, "list the folder", error);
+        let mut users = Vec::new();
+        for entry in std::fs::read_dir(&path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let user = name.to_str().and_then(|name| name.strip_suffix(".toml"));
+            users.extend(user.and_then(|user| Username::parse(user).ok()));
+        }
+        users.sort();
+        Ok(users)
+    }
+
+    /// One command at a time. Logins never take this lock.
+    fn lock_commands(&self) -> Result<CommandLock, StoreError> {
+        let dir = self.dir()?;
+        let failed = |error: std::io::Error| StoreError::io(dir.path(), "lock the store", error);
+        let folder = File::from(dir.as_fd().try_clone_to_owned().map_err(failed)?);
+        folder.lock().map_err(failed)?;
+        Ok(CommandLock(folder))
+    }
+
+    fn replace_record(&self, user: &Username, record: &UserRecord) -> Result<(), StoreError> {
+        let text = secret_file::render(record, user);
+        self.replace(SECRETS, &secret_name(user), text.as_bytes())
+    }
+
+    fn create_state(&self, folder: &str, name: &str, content: &Content) -> Result<(), StoreError> {
+        let dir = self.dir()?;
+        let too_large = || StoreError::invalid(&dir.path_of(name), "the login state outgrew its slot");
+        // Both slots are written, so that every block is there before the first login needs it.
+        let mut bytes = encode(content, 1).ok_or_else(too_large)?.to_vec();
+        bytes.extend_from_slice(encode(content, 2).ok_or_else(too_large)?.as_slice());
+        self.replace(folder, name, &bytes)
+    }
+
+    /// Puts a file with `bytes` at `name` whole: written beside it, synced, renamed over it, the folder synced.
+    fn replace(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let dir = self.dir()?;
+        let path = dir.path_of(name);
+        // No user name begins with a dot. A file that a killed command left behind is removed first; under
+        // the lock of the commands nobody else writes it.
+        let beside = name.replacen('/', "/.", 1) + ".new";
+        match unlinkat(dir, beside.as_str(), UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(error) => return Err(StoreError::io(&dir.path_of(&beside), "remove a leftover", error)),
+        }
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        let descriptor = openat(dir, beside.as_str(), flags, mode)
+            .map_err(|error| StoreError::io(&dir.path_of(&beside), "make", error))?;
+        let mut file = File::from(descriptor);
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
+        let renamed = written.and_then(|()| {
+            renameat(dir, beside.as_str(), dir, name)?;
+            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+            Ok(fsync(openat(dir, folder, flags, Mode::empty())?)?)
+        });
+        renamed.map_err(|error| {
+            let _ = unlinkat(dir, beside.as_str(), UnlinkatFlags::NoRemoveDir);
+            StoreError::io(&path, "write", error)
+        })
+    }
+}
+
+/// Held while one command changes the store.
+struct CommandLock(#[allow(dead_code)] File);
+
+/// The widest window a policy can set, in steps.
+const WIDEST_WINDOW: u64 = 10;
+
+fn random_draw_key(path: &Path) -> Result<DrawKey, StoreError> {
+    let mut key = DrawKey::default();
+    getrandom::fill(&mut key.0).map_err(|_| StoreError::invalid(path, "the kernel gave no random bytes"))?;
+    Ok(key)
+}

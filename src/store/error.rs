@@ -1,0 +1,121 @@
+//! What can go wrong with the files: which path, what, and what to do.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::verifier::policy::PolicyError;
+use crate::verifier::ports::StoreFailure;
+
+/// A file of the policy or the store can't be used.
+#[derive(Debug)]
+pub struct StoreError {
+    path: PathBuf,
+    problem: Problem,
+}
+
+/// What is wrong with a file.
+#[derive(Debug)]
+pub enum Problem {
+    /// It is not there.
+    Missing {
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// Somebody else could have written or read it.
+    Unsafe {
+        /// What is unsafe.
+        what: String,
+    },
+    /// The system refused.
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Its answer.
+        error: io::Error,
+    },
+    /// Its content is not what it should be.
+    Invalid {
+        /// What is wrong, with line and column where there are lines.
+        what: String,
+    },
+    /// It is no valid policy.
+    Policy {
+        /// Where and why; names the file itself.
+        error: Box<PolicyError>,
+    },
+    /// Another login of this user holds the lock for too long.
+    Busy,
+}
+
+impl StoreError {
+    /// An error about `path`.
+    #[must_use]
+    pub fn new(path: &Path, problem: Problem) -> Self {
+        Self { path: path.to_owned(), problem }
+    }
+
+    /// The system refused `action` on `path`.
+    #[must_use]
+    pub fn io(path: &Path, action: &'static str, error: impl Into<io::Error>) -> Self {
+        Self::new(path, Problem::Io { action, error: error.into() })
+    }
+
+    /// The content of `path` is not what it should be.
+    #[must_use]
+    pub fn invalid(path: &Path, what: impl Into<String>) -> Self {
+        Self::new(path, Problem::Invalid { what: what.into() })
+    }
+
+    /// `path` is not safe to use.
+    #[must_use]
+    pub fn untrusted(path: &Path, what: impl Into<String>) -> Self {
+        Self::new(path, Problem::Unsafe { what: what.into() })
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub const fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// Whether the file is simply not there.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        match &self.problem {
+            Problem::Missing { .. } => true,
+            Problem::Io { error, .. } => error.kind() == io::ErrorKind::NotFound,
+            _ => false,
+        }
+    }
+
+    /// The same error with a remedy, where the file is missing.
+    #[must_use]
+    pub fn or_missing(self, remedy: &'static str) -> Self {
+        if self.is_missing() { Self { problem: Problem::Missing { remedy }, ..self } } else { self }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.problem {
+            Problem::Missing { remedy } => write!(formatter, "{path}: not there; {remedy}"),
+            Problem::Unsafe { what } => write!(formatter, "{path}: not safe to use: {what}"),
+            Problem::Io { action, error } => write!(formatter, "{path}: cannot {action}: {error}"),
+            Problem::Invalid { what } => write!(formatter, "{path}: {what}"),
+            Problem::Policy { error } => write!(formatter, "{error}"),
+            Problem::Busy => {
+                write!(formatter, "{path}: locked by another login or command for too long; try again")
+            }
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl From<StoreError> for StoreFailure {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}

@@ -1,0 +1,132 @@
+//! One slot of a state file, 4 KiB, fixed little-endian layout (`docs/file-formats.md`).
+//!
+//! ```text
+//!    0  magic "MFACHAIN"
+//!    8  u16 version = 1
+//!   10  u16 kind: 1 = a user's login state, 2 = a table of decoys
+//!   12  u32 length of the payload
+//!   16  u64 sequence: the valid slot with the higher one counts
+//!   24  payload, then zeros
+//! 4092  u32 CRC-32C of bytes 0 to 4091
+//! ```
+
+use super::decoys::DecoyTable;
+use super::layout::{Reader, Writer};
+use crate::verifier::credential::CredentialId;
+use crate::verifier::login_state::{DrawKey, Failures, LoginState, RecoveryMarks, ReplayMark};
+use crate::verifier::time::UnixTime;
+
+/// The size of a slot. Two of them make a state file.
+pub const SLOT_BYTES: usize = 4096;
+const MAGIC: &[u8; 8] = b"MFACHAIN";
+const VERSION: u16 = 1;
+const PAYLOAD_AT: usize = 24;
+const CHECKSUM_AT: usize = SLOT_BYTES - 4;
+
+/// What a slot holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The login state of one user.
+    User(LoginState),
+    /// The states of names that nobody enrolled.
+    Decoys(DecoyTable),
+}
+
+/// Why bytes are no slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidSlot {
+    /// Its checksum or magic number is wrong: never written whole.
+    Damaged,
+    /// A later version wrote it.
+    Version(u16),
+    /// Its checksum is right, but its content is not.
+    Content,
+}
+
+/// Encodes `content` under `sequence`. `None` if it doesn't fit, which its own limits rule out.
+#[must_use]
+pub fn encode(content: &Content, sequence: u64) -> Option<Box<[u8; SLOT_BYTES]>> {
+    let (kind, payload) = match content {
+        Content::User(state) => (1_u16, encode_user(state)?),
+        Content::Decoys(table) => (2_u16, table.encode()?),
+    };
+    let mut writer = Writer::default();
+    writer.bytes(MAGIC).u16(VERSION).u16(kind).u32(u32::try_from(payload.len()).ok()?).u64(sequence);
+    writer.bytes(&payload);
+    let mut bytes = writer.into_bytes();
+    if bytes.len() > CHECKSUM_AT {
+        return None;
+    }
+    bytes.resize(CHECKSUM_AT, 0);
+    let checksum = crc32c::crc32c(&bytes);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
+    bytes.into_boxed_slice().try_into().ok()
+}
+
+/// Decodes a slot: its content and its sequence number.
+///
+/// # Errors
+///
+/// [`InvalidSlot`] for anything that [`encode`] did not make.
+pub fn decode(slot: &[u8]) -> Result<(Content, u64), InvalidSlot> {
+    let (checked, checksum) = slot.split_at_checked(CHECKSUM_AT).ok_or(InvalidSlot::Damaged)?;
+    if checked.get(..MAGIC.len()) != Some(MAGIC) || checksum != crc32c::crc32c(checked).to_le_bytes() {
+        return Err(InvalidSlot::Damaged);
+    }
+    let mut header = Reader::new(checked.get(MAGIC.len()..).unwrap_or_default());
+    let version = header.u16().ok_or(InvalidSlot::Content)?;
+    if version != VERSION {
+        return Err(InvalidSlot::Version(version));
+    }
+    decode_payload(&mut header, checked).ok_or(InvalidSlot::Content)
+}
+
+fn decode_payload(header: &mut Reader<'_>, checked: &[u8]) -> Option<(Content, u64)> {
+    let kind = header.u16()?;
+    let length = usize::try_from(header.u32()?).ok()?;
+    let sequence = header.u64()?;
+    let mut payload = Reader::new(checked.get(PAYLOAD_AT..)?.get(..length)?);
+    let content = match kind {
+        1 => Content::User(decode_user(&mut payload)?),
+        2 => Content::Decoys(DecoyTable::decode(&mut payload)?),
+        _ => return None,
+    };
+    payload.is_empty().then_some((content, sequence))
+}
+
+fn encode_user(state: &LoginState) -> Option<Vec<u8>> {
+    if state.marks.len() > LoginState::MAX_MARKS {
+        return None;
+    }
+    let mut writer = Writer::default();
+    writer.u64(state.attempt).bytes(&state.draw_key.0);
+    writer.u32(state.failures.count).u64(state.failures.last_at.seconds());
+    writer.time(state.last_success);
+    writer.u64(state.recovery.set).u64(state.recovery.used).time(state.recovery.used_at);
+    writer.u16(u16::try_from(state.marks.len()).ok()?);
+    for mark in &state.marks {
+        writer.u64(mark.credential.to_number()).u64(mark.next).u64(mark.used_at.seconds());
+    }
+    Some(writer.into_bytes())
+}
+
+fn decode_user(reader: &mut Reader<'_>) -> Option<LoginState> {
+    let attempt = reader.u64()?;
+    let draw_key = DrawKey(reader.array()?);
+    let failures = Failures { count: reader.u32()?, last_at: UnixTime::from_seconds(reader.u64()?) };
+    let last_success = reader.time()?;
+    let recovery = RecoveryMarks { set: reader.u64()?, used: reader.u64()?, used_at: reader.time()? };
+    let count = usize::from(reader.u16()?);
+    if count > LoginState::MAX_MARKS {
+        return None;
+    }
+    let mut marks = Vec::with_capacity(count);
+    for _ in 0..count {
+        marks.push(ReplayMark {
+            credential: CredentialId::from_number(reader.u64()?),
+            next: reader.u64()?,
+            used_at: UnixTime::from_seconds(reader.u64()?),
+        });
+    }
+    Some(LoginState { attempt, draw_key, failures, last_success, marks, recovery })
+}

@@ -1,0 +1,176 @@
+//! A state file: two slots written in turn, in place. Whatever happens while one is written, the other one is
+//! whole; a full disk can't stop a login, since nothing grows.
+
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::OFlag;
+use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
+
+use super::error::{Problem, StoreError};
+use super::slot::{Content, InvalidSlot, SLOT_BYTES, decode, encode};
+use super::trusted::{Readers, TrustedDir, TrustedFile};
+
+/// The size of a state file.
+pub const STATE_BYTES: usize = SLOT_BYTES * 2;
+/// How long a login waits for another judgement on the same user. Each takes milliseconds.
+const LONGEST_LOCK_WAIT: Duration = Duration::from_secs(3);
+const FIRST_LOCK_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// An open state file.
+#[derive(Debug)]
+pub struct StateFile(TrustedFile);
+
+/// The newest whole slot of a state file.
+#[derive(Debug)]
+pub struct Newest {
+    /// What it holds.
+    pub content: Content,
+    sequence: u64,
+    place: usize,
+}
+
+impl StateFile {
+    /// Opens `name` in `dir` for reading and writing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it is missing, unsafe, or has not the size of a state file.
+    pub fn open(dir: &TrustedDir, name: &str) -> Result<Self, StoreError> {
+        let opened = dir.open_file(name, OFlag::O_RDWR, Readers::Owner)?;
+        if opened.bytes == STATE_BYTES {
+            return Ok(Self(opened));
+        }
+        let what = format!("has {} bytes, a login state has {STATE_BYTES}; {REMEDY}", opened.bytes);
+        Err(StoreError::invalid(&opened.path, what))
+    }
+
+    /// Its path, for messages.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// The newest whole slot. Without the lock a slot that is being written may be torn; the other one is
+    /// whole, and it is the one that counts until the write is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when no slot is valid. It never starts afresh: that would make used codes good again.
+    pub fn read(&self) -> Result<Newest, StoreError> {
+        let mut bytes = vec![0; STATE_BYTES];
+        let read = self.0.file.read_exact_at(&mut bytes, 0);
+        read.map_err(|error| StoreError::io(self.path(), "read", error))?;
+        let (mut newest, mut fault): (Option<Newest>, _) = (None, InvalidSlot::Damaged);
+        for (place, slot) in bytes.chunks_exact(SLOT_BYTES).enumerate() {
+            match decode(slot) {
+                Ok((content, sequence)) => {
+                    if newest.as_ref().is_none_or(|other| other.sequence < sequence) {
+                        newest = Some(Newest { content, sequence, place });
+                    }
+                }
+                // A slot of a later version is a state that this program can't know, so it must not win over
+                // it by ignoring it.
+                Err(found @ InvalidSlot::Version(_)) => return Err(self.invalid(found)),
+                Err(InvalidSlot::Content) => fault = InvalidSlot::Content,
+                Err(InvalidSlot::Damaged) => {}
+            }
+        }
+        newest.ok_or_else(|| self.invalid(fault))
+    }
+
+    /// Takes the lock, waiting a bounded time. It ends with the returned guard.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Busy`] after three seconds.
+    pub fn lock(&self) -> Result<Locked<'_>, StoreError> {
+        let signals = HeldSignals::hold();
+        let deadline = Instant::now().checked_add(LONGEST_LOCK_WAIT);
+        let mut pause = FIRST_LOCK_PAUSE;
+        loop {
+            match self.0.file.try_lock() {
+                Ok(()) => return Ok(Locked { file: self, _signals: signals }),
+                Err(std::fs::TryLockError::WouldBlock) => {}
+                Err(std::fs::TryLockError::Error(error)) => {
+                    return Err(StoreError::io(self.path(), "lock", error));
+                }
+            }
+            if deadline.is_none_or(|deadline| Instant::now() >= deadline) {
+                return Err(StoreError::new(self.path(), Problem::Busy));
+            }
+            std::thread::sleep(pause);
+            pause = pause.saturating_mul(2).min(LONGEST_LOCK_PAUSE);
+        }
+    }
+
+    fn invalid(&self, fault: InvalidSlot) -> StoreError {
+        let what = match fault {
+            InvalidSlot::Version(version) => {
+                format!("written by a later version (format {version}, 1 is known); upgrade mfa-chain")
+            }
+            InvalidSlot::Damaged | InvalidSlot::Content => {
+                format!("the login state is damaged, so used codes are not known; {REMEDY}")
+            }
+        };
+        StoreError::invalid(self.path(), what)
+    }
+}
+
+const REMEDY: &str = "run `mfa-chain unlock --reset-state USER` once the cause is known";
+
+/// A state file under its lock. Dropping it unlocks.
+#[derive(Debug)]
+pub struct Locked<'a> {
+    file: &'a StateFile,
+    _signals: HeldSignals,
+}
+
+impl Locked<'_> {
+    /// Writes the changed content of `newest` over the older slot and returns when it is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it can't be written or synced; the newest slot is untouched.
+    pub fn commit(&self, newest: &Newest) -> Result<(), StoreError> {
+        let path = self.file.path();
+        let too_large = || StoreError::invalid(path, "the login state outgrew its slot");
+        let sequence = newest.sequence.checked_add(1).ok_or_else(too_large)?;
+        let slot = encode(&newest.content, sequence).ok_or_else(too_large)?;
+        let offset = if newest.place == 0 { SLOT_BYTES } else { 0 };
+        let file = &self.file.0.file;
+        let written = file.write_all_at(slot.as_slice(), u64::try_from(offset).unwrap_or(u64::MAX));
+        written.map_err(|error| StoreError::io(path, "write", error))?;
+        file.sync_data().map_err(|error| StoreError::io(path, "sync", error))
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        // Closing the file would do; this ends it at once. Nothing depends on the answer.
+        let _ = self.file.0.file.unlock();
+    }
+}
+
+/// Holds back signals, so that ^Z or ^C at a terminal can't park or split a judgement. The mask of the host
+/// is put back when it drops.
+#[derive(Debug)]
+struct HeldSignals(Option<SigSet>);
+
+impl HeldSignals {
+    fn hold() -> Self {
+        let mut before = SigSet::empty();
+        let held = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before));
+        Self(held.ok().map(|()| before))
+    }
+}
+
+impl Drop for HeldSignals {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(before), None);
+        }
+    }
+}

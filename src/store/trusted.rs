@@ -1,0 +1,187 @@
+//! Opening files that decide who gets in. Everything goes through a directory descriptor that was checked,
+//! nothing follows a link, nothing waits for a FIFO.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, open, openat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
+use nix::unistd::{Uid, geteuid};
+use zeroize::Zeroizing;
+
+use super::error::StoreError;
+
+/// A folder that only root (or, in a rehearsal, the effective user) can change, and all folders above it.
+#[derive(Debug)]
+pub struct TrustedDir {
+    descriptor: OwnedFd,
+    path: PathBuf,
+}
+
+/// Who may read a trusted file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Anybody: a policy holds no secret.
+    Anybody,
+    /// The owner alone.
+    Owner,
+}
+
+const S_IFMT: u32 = nix::libc::S_IFMT;
+const S_IFREG: u32 = nix::libc::S_IFREG;
+const STICKY: u32 = nix::libc::S_ISVTX;
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+const OPEN_TO_OTHERS: u32 = 0o077;
+/// Deeper than any sensible path; ends a walk that something odd would make endless.
+const MAX_DEPTH: usize = 64;
+
+impl TrustedDir {
+    /// Opens the folder at `path` and checks it and every folder above it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it is missing, a link, or others could write to it or exchange it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let descriptor =
+            open(path, flags, Mode::empty()).map_err(|error| StoreError::io(path, "open the folder", error))?;
+        let dir = Self { descriptor, path: path.to_owned() };
+        dir.check_up_to_root()?;
+        Ok(dir)
+    }
+
+    /// Its path, as it was given.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of `name` in it, for messages.
+    #[must_use]
+    pub fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Opens the regular file `name` in it. `flags` say how, beside what is always set.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it is missing, no regular file, has several names, another owner, or is open to
+    /// others.
+    pub fn open_file(&self, name: &str, flags: OFlag, readers: Readers) -> Result<TrustedFile, StoreError> {
+        let path = self.path_of(name);
+        let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        let descriptor = openat(&self.descriptor, name, flags, Mode::empty())
+            .map_err(|error| StoreError::io(&path, "open", error))?;
+        let status = fstat(&descriptor).map_err(|error| StoreError::io(&path, "look at", error))?;
+        check_file(&path, &status, readers)?;
+        let bytes = usize::try_from(status.st_size).unwrap_or(usize::MAX);
+        Ok(TrustedFile { file: File::from(descriptor), path, bytes })
+    }
+
+    /// Reads the whole of `name`, at most `limit` bytes. What was read is wiped when dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_file`], and when it is larger.
+    pub fn read(&self, name: &str, limit: usize, readers: Readers) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        let mut opened = self.open_file(name, OFlag::O_RDONLY, readers)?;
+        if opened.bytes > limit {
+            return Err(StoreError::invalid(&opened.path, format!("larger than {limit} bytes")));
+        }
+        // The size is known, so one read takes it all: files are replaced whole, never written in place.
+        let mut content = Zeroizing::new(vec![0; opened.bytes]);
+        let read = opened.file.read_exact(&mut content);
+        read.map_err(|error| StoreError::io(&opened.path, "read", error))?;
+        Ok(content)
+    }
+
+    /// Whether anything is called `name` in it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when that can't be told; "not there" is no error.
+    pub fn has(&self, name: &str) -> Result<bool, StoreError> {
+        match fstatat(&self.descriptor, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(_) => Ok(true),
+            Err(Errno::ENOENT) => Ok(false),
+            Err(error) => Err(StoreError::io(&self.path_of(name), "look at", error)),
+        }
+    }
+
+    fn check_up_to_root(&self) -> Result<(), StoreError> {
+        let look = |error| StoreError::io(&self.path, "look at the folder", error);
+        let mut status = fstat(&self.descriptor).map_err(look)?;
+        check_owner(&self.path, status.st_uid)?;
+        if status.st_mode & WRITABLE_BY_OTHERS != 0 {
+            return Err(StoreError::untrusted(&self.path, writable(status.st_mode)));
+        }
+        let mut above = PathBuf::new();
+        for _ in 0..MAX_DEPTH {
+            above.push("..");
+            let parent = fstatat(&self.descriptor, &above, AtFlags::empty()).map_err(look)?;
+            if (parent.st_dev, parent.st_ino) == (status.st_dev, status.st_ino) {
+                return Ok(());
+            }
+            let shown = self.path.join(&above);
+            check_owner(&shown, parent.st_uid)?;
+            // In a sticky folder nobody can exchange what belongs to another.
+            if parent.st_mode & WRITABLE_BY_OTHERS != 0 && parent.st_mode & STICKY == 0 {
+                return Err(StoreError::untrusted(&shown, writable(parent.st_mode)));
+            }
+            status = parent;
+        }
+        Err(StoreError::untrusted(&self.path, "it lies too deep"))
+    }
+}
+
+impl AsFd for TrustedDir {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+/// A file that was checked when it was opened.
+#[derive(Debug)]
+pub struct TrustedFile {
+    /// The open file.
+    pub file: File,
+    /// Its path, for messages.
+    pub path: PathBuf,
+    /// Its size when it was opened.
+    pub bytes: usize,
+}
+
+fn check_file(path: &Path, status: &FileStat, readers: Readers) -> Result<(), StoreError> {
+    if status.st_mode & S_IFMT != S_IFREG {
+        return Err(StoreError::untrusted(path, "it is no regular file"));
+    }
+    if status.st_nlink != 1 {
+        return Err(StoreError::untrusted(path, format!("it has {} names (hard links)", status.st_nlink)));
+    }
+    check_owner(path, status.st_uid)?;
+    if status.st_mode & WRITABLE_BY_OTHERS != 0 {
+        return Err(StoreError::untrusted(path, writable(status.st_mode)));
+    }
+    if readers == Readers::Owner && status.st_mode & OPEN_TO_OTHERS != 0 {
+        let what = format!("others may read it (mode {:04o}); chmod 600", status.st_mode & 0o7777);
+        return Err(StoreError::untrusted(path, what));
+    }
+    Ok(())
+}
+
+fn check_owner(path: &Path, owner: u32) -> Result<(), StoreError> {
+    let owner = Uid::from_raw(owner);
+    if owner.is_root() || owner == geteuid() {
+        return Ok(());
+    }
+    let what = format!("it belongs to uid {owner}, not to root; chown root it after checking its content");
+    Err(StoreError::untrusted(path, what))
+}
+
+fn writable(mode: u32) -> String {
+    format!("others may write to it (mode {:04o}); chmod go-w it after checking its content", mode & 0o7777)
+}

@@ -1,0 +1,204 @@
+//! The chain of one attempt. Each transition consumes it, so a step can be neither skipped nor repeated.
+
+use std::fmt;
+
+use super::draw::DrawSeed;
+use super::policy::{ChainSpec, Factor, FactorId, Mode, OnWrongCode};
+use super::ports::Committed;
+use super::verdict::{DenyReason, Refusal};
+
+/// One step of a chain: a factor at a place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The factor to prove.
+    pub factor: Factor,
+    /// Its place, from 1.
+    pub number: usize,
+}
+
+/// A chain in progress: the steps that are right, the one expected, the ones after it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Chain {
+    attempt: u64,
+    genuine: bool,
+    on_wrong_code: OnWrongCode,
+    proven: Vec<StepProof>,
+    expected: Step,
+    rest: Vec<Step>,
+}
+
+impl Chain {
+    /// Begins the chain of attempt number `attempt`: the first `required_steps` factors that the user has
+    /// enrolled, or the draw of this attempt among them. A user with fewer enrolled gets a chain over all
+    /// factors of the policy that looks the same and can't be passed.
+    #[must_use]
+    pub fn begin(
+        spec: &ChainSpec,
+        is_enrolled: impl Fn(&Factor) -> bool,
+        attempt: u64,
+        seed: &DrawSeed,
+    ) -> Option<Self> {
+        let mine: Vec<&Factor> = spec.factors().filter(|factor| is_enrolled(factor)).collect();
+        let genuine = mine.len() >= spec.required_steps();
+        let pool = if genuine { mine } else { spec.factors().collect() };
+        let places = match spec.mode() {
+            Mode::Fixed => (0..spec.required_steps()).collect(),
+            Mode::Random => seed.select(pool.len(), spec.required_steps()),
+        };
+        let drawn = places.into_iter().filter_map(|place| pool.get(place).copied().cloned());
+        let mut steps = (1..).zip(drawn).map(|(number, factor)| Step { factor, number });
+        let expected = steps.next()?;
+        let rest = steps.collect();
+        let on_wrong_code = spec.on_wrong_code();
+        Some(Self { attempt, genuine, on_wrong_code, proven: Vec::new(), expected, rest })
+    }
+
+    /// Whether the user has enrolled what the chain asks for; any other chain ends in a denial.
+    #[must_use]
+    pub const fn is_genuine(&self) -> bool {
+        self.genuine
+    }
+
+    /// How many steps there are in all.
+    #[must_use]
+    pub fn step_count(&self) -> usize {
+        self.proven.len().saturating_add(1).saturating_add(self.rest.len())
+    }
+
+    /// The steps that are judged together next: the expected one under `reset`, all that remain under
+    /// `conceal`.
+    pub fn next_batch(&self) -> impl Iterator<Item = &Step> {
+        let more = match self.on_wrong_code {
+            OnWrongCode::Reset => 0,
+            OnWrongCode::Conceal => self.rest.len(),
+        };
+        std::iter::once(&self.expected).chain(self.rest.iter().take(more))
+    }
+
+    /// Whether nothing of this attempt has been judged yet.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.proven.is_empty()
+    }
+
+    /// Whether the next batch is the last one.
+    #[must_use]
+    pub fn next_batch_is_last(&self) -> bool {
+        self.on_wrong_code == OnWrongCode::Conceal || self.rest.is_empty()
+    }
+
+    /// The step to answer next.
+    #[must_use]
+    pub const fn expected(&self) -> &Step {
+        &self.expected
+    }
+
+    /// Its attempt number.
+    #[must_use]
+    pub const fn attempt(&self) -> u64 {
+        self.attempt
+    }
+
+    /// Takes the recorded outcomes of the next batch, in order, and ends the chain or moves it on.
+    #[must_use]
+    pub fn advance(mut self, outcomes: Committed<Vec<StepOutcome>>) -> Progress {
+        for outcome in outcomes.into_inner() {
+            let proof = match outcome.result {
+                Ok(proof) if proof.proves(&self.expected, self.attempt) && self.genuine => proof,
+                Ok(_) => return Progress::Reset(DenyReason::Breach),
+                Err(refusal) => return Progress::Reset(DenyReason::Step(refusal)),
+            };
+            self.proven.push(proof);
+            if self.rest.is_empty() {
+                return Progress::Complete(ChainProof { attempt: self.attempt, steps: self.proven });
+            }
+            self.expected = self.rest.remove(0);
+        }
+        Progress::Continue(self)
+    }
+}
+
+/// Where a chain stands after a batch.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More steps remain.
+    Continue(Chain),
+    /// Every step was right.
+    Complete(ChainProof),
+    /// A step was refused; the next attempt starts at step 1.
+    Reset(DenyReason),
+}
+
+/// The outcome of one step, as it was judged and recorded.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StepOutcome {
+    /// The place of the step, from 1.
+    pub number: usize,
+    /// The factor asked for.
+    pub factor: FactorId,
+    /// Whether a recovery code stood in.
+    pub recovery: bool,
+    /// The proof, or why there is none.
+    pub result: Result<StepProof, Refusal>,
+}
+
+/// Proof that the answer to one step of one attempt was right.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StepProof {
+    attempt: u64,
+    number: usize,
+    factor: FactorId,
+}
+
+impl StepProof {
+    /// Asserts that the answer to `step` of `attempt` was verified, was not used before, and is burnt in the
+    /// state that goes to disk. Only [`judge`](super::judge) may.
+    pub(super) fn assertion(step: &Step, attempt: u64) -> Self {
+        Self { attempt, number: step.number, factor: step.factor.id.clone() }
+    }
+
+    fn proves(&self, step: &Step, attempt: u64) -> bool {
+        self.attempt == attempt && self.number == step.number && self.factor == step.factor.id
+    }
+}
+
+/// Proof that every step of one attempt was right, in order. Only [`Chain::advance`] makes one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ChainProof {
+    attempt: u64,
+    steps: Vec<StepProof>,
+}
+
+impl ChainProof {
+    /// The factors proven, in the order of the steps.
+    pub fn factors(&self) -> impl Iterator<Item = &FactorId> {
+        self.steps.iter().map(|proof| &proof.factor)
+    }
+
+    /// The attempt number.
+    #[must_use]
+    pub const fn attempt(&self) -> u64 {
+        self.attempt
+    }
+}
+
+/// An answer came for a step that was not the expected one. The attempt is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainBreached {
+    /// The factor that was expected.
+    pub expected: FactorId,
+    /// The factor that was answered, as the caller named it.
+    pub answered: String,
+}
+
+impl fmt::Display for ChainBreached {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "an answer for `{}` came where `{}` was expected; the chain starts again",
+            self.answered, self.expected
+        )
+    }
+}
+
+impl std::error::Error for ChainBreached {}

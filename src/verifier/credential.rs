@@ -1,0 +1,205 @@
+//! One enrolled authenticator and the arithmetic on its codes (RFC 4226, RFC 6238).
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use subtle::{Choice, ConditionallySelectable};
+use totp_rs::{Builder, Totp};
+
+use super::keyed_hash::keyed_number;
+use super::otp::{Algorithm, Digits, Period};
+use super::policy::{FactorId, FactorKind};
+
+use super::response::Code;
+use super::secret::SharedSecret;
+use super::time::UnixTime;
+
+/// An authenticator of one user, bound to a factor of the policy.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The factor it answers to.
+    pub factor: FactorId,
+    /// What moves its codes.
+    pub moving: MovingFactor,
+    /// The HMAC's hash function.
+    pub algorithm: Algorithm,
+    /// The length of its codes.
+    pub digits: Digits,
+    /// The key.
+    pub secret: SharedSecret,
+    /// The lowest time step or counter that may be accepted: those that the enrolment itself used are past.
+    pub first: u64,
+    /// When it was enrolled.
+    pub enrolled_at: UnixTime,
+}
+
+/// What moves the codes of a credential (RFC 6238 §1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MovingFactor {
+    /// The time, in steps of this length.
+    Totp(Period),
+    /// A counter.
+    Hotp,
+}
+
+impl MovingFactor {
+    /// `totp` or `hotp`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Totp(_) => "totp",
+            Self::Hotp => "hotp",
+        }
+    }
+
+    /// Whether a factor of the policy is of this kind.
+    #[must_use]
+    pub const fn fits(self, kind: FactorKind) -> bool {
+        matches!(
+            (self, kind),
+            (Self::Totp(_), FactorKind::Totp { .. }) | (Self::Hotp, FactorKind::Hotp { .. })
+        )
+    }
+}
+
+/// A name for a credential that follows from its key, so that enrolling a key again keeps its replay marks.
+/// Stored beside the marks; tells nothing about the key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CredentialId(u64);
+
+impl CredentialId {
+    /// The number as it is stored.
+    #[must_use]
+    pub const fn to_number(self) -> u64 {
+        self.0
+    }
+
+    /// The name stored as `number`.
+    #[must_use]
+    pub const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl fmt::Debug for CredentialId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "CredentialId({:016x})", self.0)
+    }
+}
+
+impl Credential {
+    /// Its name in the login state.
+    #[must_use]
+    pub fn id(&self) -> CredentialId {
+        let (kind, period) = match self.moving {
+            MovingFactor::Totp(period) => (b't', period.seconds()),
+            MovingFactor::Hotp => (b'h', 0),
+        };
+        let parts: [&[u8]; 3] = [b"mfa-chain credential v1", &[kind], &period.to_le_bytes()];
+        CredentialId(keyed_number(self.secret.expose(), &parts))
+    }
+
+    /// The time step (RFC 6238 §4.2 `T`) at `time`; `None` for a counter.
+    #[must_use]
+    pub fn step_at(&self, time: UnixTime) -> Option<u64> {
+        match self.moving {
+            MovingFactor::Totp(period) => time.seconds().checked_div(period.seconds()),
+            MovingFactor::Hotp => None,
+        }
+    }
+
+    /// The code of the time step or counter `moving_factor`, as the authenticator shows it.
+    #[must_use]
+    pub fn code(&self, moving_factor: u64) -> zeroize::Zeroizing<String> {
+        zeroize::Zeroizing::new(self.calculator().generate(moving_factor).to_string())
+    }
+
+    /// Compares `code` with the code of every candidate. Candidates below `next` are compared too, so that a
+    /// replay is known as one, and never accepted.
+    pub(crate) fn scan(&self, code: &Code, candidates: RangeInclusive<u64>, next: u64) -> Scan {
+        let calculator = self.calculator();
+        let (mut fresh, mut fresh_at, mut stale) = (Choice::from(0), 0, Choice::from(0));
+        // No early exit, and the highest match wins: the same digits can belong to two steps of one window,
+        // and recording the lower one would leave the code usable a second time.
+        for candidate in candidates {
+            let hit = Choice::from(u8::from(calculator.check(code.as_str(), candidate).is_some()));
+            let new = Choice::from(u8::from(candidate >= next));
+            fresh_at.conditional_assign(&candidate, hit & new);
+            fresh |= hit & new;
+            stale |= hit & !new;
+        }
+        match (bool::from(fresh), bool::from(stale)) {
+            (true, _) => Scan::Match(fresh_at),
+            (false, true) => Scan::Replay,
+            (false, false) => Scan::NoMatch,
+        }
+    }
+
+    /// The time steps or counters that are looked at for an answer that came at `time`, when `next` is the
+    /// lowest that may still be accepted.
+    #[must_use]
+    pub(crate) fn candidates(&self, kind: FactorKind, time: UnixTime, next: u64) -> RangeInclusive<u64> {
+        match (kind, self.step_at(time)) {
+            (FactorKind::Totp { window }, Some(step)) => {
+                let window = u64::from(window);
+                step.saturating_sub(window)..=step.saturating_add(window)
+            }
+            // One counter back, so that the log can tell a replay from a wrong code. Look-ahead `s` means `s`
+            // codes (RFC 4226 §7.4).
+            (FactorKind::Hotp { look_ahead }, None) => {
+                next.saturating_sub(1)..=next.saturating_add(u64::from(look_ahead).saturating_sub(1))
+            }
+            // A kind that does not fit is looked at nowhere.
+            (FactorKind::Totp { .. }, None) | (FactorKind::Hotp { .. }, Some(_)) =>
+            {
+                #[allow(clippy::reversed_empty_ranges)]
+                (1..=0)
+            }
+        }
+    }
+
+    /// A credential nobody holds, for the same work where nobody is enrolled.
+    pub(crate) fn decoy(factor: FactorId, kind: FactorKind) -> Option<Self> {
+        let moving = match kind {
+            FactorKind::Totp { .. } => MovingFactor::Totp(Period::default()),
+            FactorKind::Hotp { .. } => MovingFactor::Hotp,
+        };
+        let bytes = zeroize::Zeroizing::new(vec![0; SharedSecret::RECOMMENDED_BYTES]);
+        Some(Self {
+            factor,
+            moving,
+            algorithm: Algorithm::default(),
+            digits: Digits::default(),
+            secret: SharedSecret::from_bytes(bytes).ok()?,
+            first: 0,
+            enrolled_at: UnixTime::default(),
+        })
+    }
+
+    /// totp-rs with a step of one "second", so that its time is the moving factor itself: RFC 6238 §4.2 is
+    /// RFC 4226 with `T` for the counter. Length and digits were validated when the credential was made.
+    fn calculator(&self) -> Totp {
+        Builder::new()
+            .with_algorithm(match self.algorithm {
+                Algorithm::Sha1 => totp_rs::Algorithm::SHA1,
+                Algorithm::Sha256 => totp_rs::Algorithm::SHA256,
+                Algorithm::Sha512 => totp_rs::Algorithm::SHA512,
+            })
+            .with_digits(self.digits.count())
+            .with_secret(self.secret.expose())
+            .with_skew(0)
+            .with_step_duration(1)
+            .build_noncompliant()
+    }
+}
+
+/// What a scan of all candidates found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scan {
+    /// The code of this time step or counter, not used before.
+    Match(u64),
+    /// A code of the window that was used, or that is older than a used one.
+    Replay,
+    /// No code of the window.
+    NoMatch,
+}

@@ -1,0 +1,145 @@
+//! The judgement on a batch: pure arithmetic on a record and a state, run by the store under the user's lock.
+
+use super::chain::{Chain, Step, StepOutcome, StepProof};
+use super::credential::{Credential, Scan};
+use super::login_state::{Failures, LoginState};
+use super::otp::Digits;
+use super::policy::ThrottlePolicy;
+use super::record::UserRecord;
+use super::recovery::{RecoveryCode, RecoverySet};
+use super::response::{Code, Response, Shape};
+use super::time::UnixTime;
+use super::verdict::Refusal;
+
+/// One answer, with the time it came.
+#[derive(Debug)]
+pub struct Answer {
+    /// What was typed.
+    pub response: Response,
+    /// When.
+    pub at: UnixTime,
+}
+
+/// Judges `answers` against the next batch of `chain` and moves `state` to what must be on disk before
+/// anybody learns the outcome.
+///
+/// Unknown, unenrolled and throttled claimants cost the same work as others: every answer is compared with
+/// every candidate before any of it decides.
+#[must_use]
+pub fn judge(
+    chain: &Chain,
+    answers: &[Answer],
+    record: &UserRecord,
+    state: &mut LoginState,
+    throttle: &ThrottlePolicy,
+    now: UnixTime,
+) -> Vec<StepOutcome> {
+    state.failures = state.failures.anchored(now);
+    let mut judged = state.clone();
+    let outcomes: Vec<StepOutcome> = chain
+        .next_batch()
+        .zip(answers)
+        .map(|(step, answer)| judge_step(chain, step, answer, record, &mut judged))
+        .collect();
+
+    let wait_seconds = state.failures.remaining_wait_seconds(throttle, now);
+    if wait_seconds > 0 {
+        return refuse_all(outcomes, Refusal::Throttled { wait_seconds });
+    }
+    if chain.is_genuine() && outcomes.iter().any(|outcome| outcome.result == Err(Refusal::SshdJunk)) {
+        // sshd would refuse this user whatever we say; nobody guessed, so nothing is charged.
+        return refuse_all(outcomes, Refusal::SshdJunk);
+    }
+    charge(&mut judged, chain, &outcomes, now);
+    *state = judged;
+    outcomes
+}
+
+/// Writes one failure or, at the end of a whole chain, the success. Codes that were right stay burnt either
+/// way: whoever saw them must not use them (RFC 6238 §5.2).
+fn charge(state: &mut LoginState, chain: &Chain, outcomes: &[StepOutcome], now: UnixTime) {
+    if chain.is_untouched() {
+        state.attempt = state.attempt.wrapping_add(1);
+    }
+    let all_right = outcomes.iter().all(|outcome| outcome.result.is_ok());
+    let complete = outcomes.len() == chain.next_batch().count();
+    if !all_right || !complete {
+        state.failures = state.failures.and_one(now);
+    } else if chain.next_batch_is_last() {
+        state.failures = Failures::default();
+        state.last_success = Some(now);
+    }
+}
+
+fn refuse_all(outcomes: Vec<StepOutcome>, refusal: Refusal) -> Vec<StepOutcome> {
+    outcomes.into_iter().map(|outcome| StepOutcome { result: Err(refusal), ..outcome }).collect()
+}
+
+fn judge_step(
+    chain: &Chain,
+    step: &Step,
+    answer: &Answer,
+    record: &UserRecord,
+    state: &mut LoginState,
+) -> StepOutcome {
+    let enrolled = record.credential(&step.factor).filter(|_| chain.is_genuine());
+    let digits = enrolled.map_or_else(Digits::default, |credential| credential.digits);
+    let shape = answer.response.shape(digits);
+    let recovery = matches!(shape, Shape::Recovery(_));
+    let verified = match shape {
+        Shape::SshdJunk => Err(Refusal::SshdJunk),
+        Shape::Malformed => Err(Refusal::Malformed),
+        Shape::Recovery(code) => judge_recovery_code(&code, record.recovery(), state, answer.at),
+        Shape::Code(code) => judge_code(&code, step, enrolled, state, answer.at),
+    };
+    // The one place that makes a proof. Someone who has not enrolled the factor passes by no answer.
+    let result = match (verified, enrolled) {
+        (Ok(()), Some(_)) => Ok(StepProof::assertion(step, chain.attempt())),
+        (Err(refusal), Some(_)) => Err(refusal),
+        (_, None) => Err(Refusal::Unenrolled),
+    };
+    StepOutcome { number: step.number, factor: step.factor.id.clone(), recovery, result }
+}
+
+fn judge_code(
+    code: &Code,
+    step: &Step,
+    enrolled: Option<&Credential>,
+    state: &mut LoginState,
+    at: UnixTime,
+) -> Result<(), Refusal> {
+    let decoy = Credential::decoy(step.factor.id.clone(), step.factor.kind);
+    let credential = enrolled.or(decoy.as_ref()).ok_or(Refusal::Unenrolled)?;
+    let next = state.next_acceptable(credential);
+    let candidates = credential.candidates(step.factor.kind, at, next);
+    let behind = *candidates.end() < next;
+    match credential.scan(code, candidates, next) {
+        Scan::Match(moving_factor) => {
+            // Nothing is burnt of a decoy, which nobody holds.
+            if enrolled.is_some() {
+                state.burn(credential, moving_factor, at);
+            }
+            Ok(())
+        }
+        Scan::Replay => Err(Refusal::Replay),
+        Scan::NoMatch if behind => Err(Refusal::ClockBehind),
+        Scan::NoMatch => Err(Refusal::WrongCode),
+    }
+}
+
+fn judge_recovery_code(
+    code: &RecoveryCode,
+    set: Option<&RecoverySet>,
+    state: &mut LoginState,
+    now: UnixTime,
+) -> Result<(), Refusal> {
+    // The same work where no set was made.
+    let decoy = RecoverySet::decoy();
+    let set = set.unwrap_or(&decoy);
+    let place = set.find(code).ok_or(Refusal::WrongRecoveryCode)?;
+    if state.recovery_code_is_used(set, place) {
+        return Err(Refusal::Replay);
+    }
+    state.use_recovery_code(set, place, now);
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! Recovery codes: look-up secrets (NIST SP 800-63B §3.1.2) for the day an authenticator is lost.
+
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use zeroize::Zeroizing;
+
+use super::keyed_hash::keyed_hash;
+use super::secret::decode_base32;
+
+/// One recovery code: 120 bits from the kernel, so that a fast salted hash protects it. Wiped on drop.
+#[derive(PartialEq, Eq)]
+pub struct RecoveryCode(Zeroizing<[u8; Self::BYTES]>);
+
+impl RecoveryCode {
+    /// Its length: 120 bits.
+    pub const BYTES: usize = 15;
+    const LETTERS: usize = 24;
+
+    /// Makes a code of random bytes.
+    #[must_use]
+    pub fn from_entropy(bytes: Zeroizing<[u8; Self::BYTES]>) -> Self {
+        Self(bytes)
+    }
+
+    /// Reads 24 characters of base32, in any case, grouped by dashes or blanks or not at all.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let letters = text.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
+        if letters != Self::LETTERS {
+            return None;
+        }
+        let decoded = decode_base32(text)?;
+        let mut bytes = Zeroizing::new([0; Self::BYTES]);
+        (decoded.len() == bytes.len()).then(|| bytes.copy_from_slice(&decoded))?;
+        Some(Self(bytes))
+    }
+
+    /// The code as it is shown once: six groups of four.
+    #[must_use]
+    pub fn to_groups(&self) -> Zeroizing<String> {
+        let letters = Zeroizing::new(data_encoding::BASE32_NOPAD.encode(self.0.as_slice()));
+        let mut groups = Zeroizing::new(String::with_capacity(29));
+        for (position, letter) in letters.chars().enumerate() {
+            if position > 0 && position % 4 == 0 {
+                groups.push('-');
+            }
+            groups.push(letter);
+        }
+        groups
+    }
+}
+
+impl std::fmt::Debug for RecoveryCode {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("RecoveryCode([redacted])")
+    }
+}
+
+/// What is kept of a recovery code: a salt and HMAC-SHA-256 under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecoveryHash {
+    /// Random, one per code.
+    pub salt: [u8; 16],
+    /// `HMAC-SHA-256(salt, "mfa-chain recovery code v1" || code)`.
+    pub hash: [u8; 32],
+}
+
+impl RecoveryHash {
+    /// Hashes `code` under `salt`.
+    #[must_use]
+    pub fn of(code: &RecoveryCode, salt: [u8; 16]) -> Self {
+        Self { salt, hash: keyed_hash(&salt, &[b"mfa-chain recovery code v1", code.0.as_slice()]) }
+    }
+
+    fn matches(&self, code: &RecoveryCode) -> Choice {
+        Self::of(code, self.salt).hash.ct_eq(&self.hash)
+    }
+}
+
+/// The recovery codes of one user; a new set voids the old one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoverySet {
+    id: u64,
+    hashes: Vec<RecoveryHash>,
+}
+
+impl RecoverySet {
+    /// The most codes a set can hold: one bit each in the login state.
+    pub const MAX_CODES: usize = 64;
+
+    /// A set with its random `id`, which ties the used-marks of the login state to it. `None` without codes
+    /// or beyond [`Self::MAX_CODES`].
+    #[must_use]
+    pub fn new(id: u64, hashes: Vec<RecoveryHash>) -> Option<Self> {
+        (1..=Self::MAX_CODES).contains(&hashes.len()).then_some(Self { id, hashes })
+    }
+
+    /// The random number that names this set.
+    #[must_use]
+    pub const fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// What is kept of the codes.
+    #[must_use]
+    pub fn hashes(&self) -> &[RecoveryHash] {
+        &self.hashes
+    }
+
+    /// The place of `code` in this set. Every entry is compared, so the time tells nothing of the place.
+    pub(crate) fn find(&self, code: &RecoveryCode) -> Option<u32> {
+        let mut found = u32::MAX;
+        for (place, hash) in (0_u32..).zip(&self.hashes) {
+            found.conditional_assign(&place, hash.matches(code));
+        }
+        (found != u32::MAX).then_some(found)
+    }
+
+    /// Ten hashes that no code has, for the same work where nobody is enrolled.
+    pub(crate) fn decoy() -> Self {
+        Self { id: 0, hashes: vec![RecoveryHash { salt: [0; 16], hash: [0; 32] }; 10] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(byte: u8) -> RecoveryCode {
+        RecoveryCode::from_entropy(Zeroizing::new([byte; RecoveryCode::BYTES]))
+    }
+
+    fn set(bytes: &[u8]) -> RecoverySet {
+        let hashes = bytes.iter().map(|byte| RecoveryHash::of(&code(*byte), [*byte; 16])).collect();
+        RecoverySet::new(1, hashes).expect("codes")
+    }
+
+    #[test]
+    fn a_code_reads_back_from_the_groups_it_is_shown_in() {
+        let groups = code(0xa7).to_groups();
+        assert_eq!(groups.len(), 29);
+        assert_eq!(RecoveryCode::parse(groups.as_bytes()), Some(code(0xa7)));
+    }
+
+    #[test]
+    fn a_code_is_found_in_its_set_alone() {
+        assert_eq!(set(&[1, 2, 3]).find(&code(3)), Some(2));
+        assert_eq!(set(&[1, 2, 3]).find(&code(4)), None);
+        assert_eq!(RecoverySet::decoy().find(&code(0)), None);
+    }
+
+    #[test]
+    fn equal_codes_under_other_salts_have_other_hashes() {
+        assert_ne!(RecoveryHash::of(&code(1), [1; 16]).hash, RecoveryHash::of(&code(1), [2; 16]).hash);
+    }
+}

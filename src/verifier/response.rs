@@ -1,0 +1,139 @@
+//! What a claimant typed, and which shape it has.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::otp::Digits;
+use super::recovery::RecoveryCode;
+
+/// One answer of a claimant: raw bytes, wiped on drop, never printed.
+pub struct Response(Zeroizing<Vec<u8>>);
+
+impl Response {
+    /// The longest answer that is looked at, in bytes; a longer one has no valid shape. Recovery codes with
+    /// blanks take 29.
+    pub const MAX_BYTES: usize = 64;
+
+    /// Takes an answer as it came. A longer one is cut to one byte over [`Self::MAX_BYTES`].
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let kept = bytes.get(..=Self::MAX_BYTES).unwrap_or(bytes);
+        Self(Zeroizing::new(kept.to_vec()))
+    }
+
+    /// Reads the shape of the answer before any arithmetic on secrets.
+    #[must_use]
+    pub(crate) fn shape(&self, digits: Digits) -> Shape {
+        if self.0.starts_with(SSHD_JUNK) {
+            return Shape::SshdJunk;
+        }
+        if self.0.len() > Self::MAX_BYTES {
+            return Shape::Malformed;
+        }
+        let kept = self.0.iter().copied().filter(|byte| !byte.is_ascii_whitespace());
+        let text = Zeroizing::new(kept.collect::<Vec<u8>>());
+        if text.len() == usize::from(digits.count()) && text.iter().all(u8::is_ascii_digit) {
+            return Shape::Code(Code(text));
+        }
+        RecoveryCode::parse(&text).map_or(Shape::Malformed, Shape::Recovery)
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Response([redacted])")
+    }
+}
+
+/// What sshd puts in place of every answer of a user whom it will not let in (`fake_password` in its
+/// auth-pam.c), repeated or cut to the typed length.
+const SSHD_JUNK: &[u8] = b"\x08\n\r\x7f";
+
+/// The shape of an answer.
+pub(crate) enum Shape {
+    /// As many digits as the credential has.
+    Code(Code),
+    /// 24 characters of base32.
+    Recovery(RecoveryCode),
+    /// sshd bars this user and sent its filler.
+    SshdJunk,
+    /// Anything else.
+    Malformed,
+}
+
+/// Digits only, as many as asked for. Wiped on drop.
+pub(crate) struct Code(Zeroizing<Vec<u8>>);
+
+impl Code {
+    /// The digits as text.
+    pub(crate) fn as_str(&self) -> &str {
+        // Only ASCII digits are ever stored; the empty text matches no code.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape_name(text: &[u8], digits: u64) -> &'static str {
+        match Response::from_bytes(text).shape(Digits::new(digits).expect("digits")) {
+            Shape::Code(_) => "code",
+            Shape::Recovery(_) => "recovery",
+            Shape::SshdJunk => "junk",
+            Shape::Malformed => "malformed",
+        }
+    }
+
+    #[test]
+    fn a_code_may_have_blanks_inside_and_around() {
+        for text in ["123456", " 123 456 ", "1 2 3 4 5 6", "123456\r\n", "\t123456"] {
+            assert_eq!(shape_name(text.as_bytes(), 6), "code", "{text:?}");
+        }
+        assert_eq!(shape_name(b"1234 5678", 8), "code");
+    }
+
+    #[test]
+    fn an_answer_that_is_no_code_is_malformed() {
+        let full_width = "１２３４５６".as_bytes();
+        let long = [b'1'; 1 << 20];
+        for text in [
+            b"".as_slice(),
+            b" ",
+            b"12345",
+            b"1234567",
+            b"12345a",
+            b"+12345",
+            b"-12345",
+            b"123-456",
+            b"123456\0",
+            b"\xff\xfe123456",
+            full_width,
+            &long,
+        ] {
+            assert_eq!(shape_name(text, 6), "malformed", "{:?}", text.get(..12.min(text.len())));
+        }
+        assert_eq!(shape_name(b"123456", 8), "malformed");
+    }
+
+    #[test]
+    fn a_recovery_code_is_known_in_groups_and_any_case() {
+        for text in ["ABCD-EFGH-IJKL-MNOP-QRST-UVWX", "abcd efgh ijkl mnop qrst uvwx", "ABCDEFGHIJKLMNOPQRSTUVWX"] {
+            assert_eq!(shape_name(text.as_bytes(), 6), "recovery", "{text}");
+        }
+        assert_eq!(shape_name(b"ABCD-EFGH-IJKL-MNOP-QRST-UVW", 6), "malformed");
+        assert_eq!(shape_name(b"ABCD-EFGH-IJKL-MNOP-QRST-UVW1", 6), "malformed");
+    }
+
+    #[test]
+    fn the_filler_of_sshd_is_known() {
+        assert_eq!(shape_name(b"\x08\n\r\x7fIN", 6), "junk");
+        assert_eq!(shape_name(b"INCORRECT", 6), "malformed");
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_an_answer() {
+        assert_eq!(format!("{:?}", Response::from_bytes(b"123456")), "Response([redacted])");
+    }
+}

@@ -1,0 +1,150 @@
+//! The key an authenticator shares with this host.
+
+use std::fmt;
+
+use data_encoding::{Encoding, Specification};
+use zeroize::Zeroizing;
+
+/// The shared secret of RFC 4226 §4: at least 80 bits here, because such keys are in use; RFC 4226 R6 asks for
+/// 128 and recommends the 160 bits that new enrolments get. Wiped on drop, never printed.
+#[derive(PartialEq, Eq)]
+pub struct SharedSecret(Zeroizing<Vec<u8>>);
+
+impl SharedSecret {
+    /// Bytes of a secret that this project makes: 160 bits (RFC 4226 R6).
+    pub const RECOMMENDED_BYTES: usize = 20;
+    const SHORTEST_BYTES: usize = 10;
+    const LONGEST_BYTES: usize = 128;
+
+    /// Takes the raw key.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSecret::Length`] below 80 or above 1024 bits.
+    pub fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Result<Self, InvalidSecret> {
+        if (Self::SHORTEST_BYTES..=Self::LONGEST_BYTES).contains(&bytes.len()) {
+            Ok(Self(bytes))
+        } else {
+            Err(InvalidSecret::Length { bits: bytes.len().saturating_mul(8) })
+        }
+    }
+
+    /// Reads base32 (RFC 4648 §6) as people copy it: upper or lower case, blanks and dashes between groups,
+    /// padding or none.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSecret::Base32`] for another character or a cut-off text, [`InvalidSecret::Length`] as above.
+    pub fn from_base32(text: &str) -> Result<Self, InvalidSecret> {
+        let unpadded = text.trim_end_matches(|padding: char| padding == '=' || padding.is_ascii_whitespace());
+        let bytes = decode_base32(unpadded.as_bytes()).ok_or(InvalidSecret::Base32)?;
+        Self::from_bytes(bytes)
+    }
+
+    /// The key in base32 without padding, as authenticator apps read it.
+    #[must_use]
+    pub fn to_base32(&self) -> Zeroizing<String> {
+        Zeroizing::new(data_encoding::BASE32_NOPAD.encode(&self.0))
+    }
+
+    /// Length in bits.
+    #[must_use]
+    pub fn bits(&self) -> usize {
+        self.0.len().saturating_mul(8)
+    }
+
+    /// Whether it is shorter than the 128 bits that RFC 4226 R6 demands.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        self.bits() < 128
+    }
+
+    pub(crate) fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SharedSecret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SharedSecret([redacted])")
+    }
+}
+
+/// Decodes lenient base32: any case, blanks and dashes ignored, no padding, trailing bits zero.
+pub(super) fn decode_base32(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    lenient_base32()?.decode(text).ok().map(Zeroizing::new)
+}
+
+fn lenient_base32() -> Option<Encoding> {
+    let mut specification = Specification::new();
+    specification.symbols.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567");
+    specification.translate.from.push_str("abcdefghijklmnopqrstuvwxyz");
+    specification.translate.to.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    specification.ignore.push_str(" \t\r\n-");
+    specification.encoding().ok()
+}
+
+/// Why a text or a key is no [`SharedSecret`]. Holds nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidSecret {
+    /// Not base32.
+    Base32,
+    /// Too short or too long.
+    Length {
+        /// The length found, in bits.
+        bits: usize,
+    },
+}
+
+impl fmt::Display for InvalidSecret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Base32 => formatter.write_str(
+                "the secret is not base32: letters A to Z and digits 2 to 7, whole; blanks and dashes may group them",
+            ),
+            Self::Length { bits } => write!(formatter, "the secret has {bits} bits; 80 to 1024 are taken"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidSecret {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base32_is_read_as_people_copy_it() {
+        let plain = SharedSecret::from_base32("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").expect("plain");
+        assert_eq!(plain.expose(), b"12345678901234567890");
+        for text in [
+            "gezdgnbvgy3tqojqgezdgnbvgy3tqojq",
+            "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ\n",
+            "gezd-gnbv-gy3t-qojq-gezd-gnbv-gy3t-qojq",
+            "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ======",
+        ] {
+            assert_eq!(SharedSecret::from_base32(text).as_ref(), Ok(&plain), "{text}");
+        }
+        assert_eq!(*plain.to_base32(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+    }
+
+    #[test]
+    fn a_cut_off_or_foreign_text_is_refused() {
+        for text in ["", "0189", "GEZDGNBVGY3TQOJQ1", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJ", "GEZDGNBVGY3TQOJQÄ"] {
+            assert!(SharedSecret::from_base32(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn eighty_bits_are_taken_as_short_and_fewer_refused() {
+        let short = SharedSecret::from_base32("GEZDGNBVGY3TQOJQ").expect("80 bits");
+        assert!(short.is_short());
+        assert_eq!(SharedSecret::from_base32("GEZDGNBVGY3TQ"), Err(InvalidSecret::Length { bits: 64 }));
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_a_secret() {
+        let secret = SharedSecret::from_base32("GEZDGNBVGY3TQOJQ").expect("80 bits");
+        assert_eq!(format!("{secret:?}"), "SharedSecret([redacted])");
+    }
+}

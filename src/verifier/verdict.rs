@@ -1,0 +1,123 @@
+//! How a login ends.
+
+use std::fmt;
+
+use super::chain::ChainProof;
+
+/// The verdict on one attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every step was right, and that is recorded.
+    Grant(ChainProof),
+    /// Anything else.
+    Deny(DenyReason),
+    /// The policy asks nothing of this login.
+    Exempt(Exemption),
+}
+
+/// Why nothing is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exemption {
+    /// The rule at this place of [`Policy::rules`](super::policy::Policy::rules) says so.
+    Rule(usize),
+    /// The user has not enrolled enough yet, and the roll-out deadline has not passed.
+    RollOut,
+}
+
+/// Why a login is denied. The claimant sees one sentence for all of them; the log sees this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DenyReason {
+    /// The rule at this place says `deny`.
+    Rule(usize),
+    /// A step was refused.
+    Step(Refusal),
+    /// An answer came for a step that was not expected.
+    Breach,
+    /// The conversation ended without an answer.
+    Conversation(String),
+    /// The store could not be read or written; nothing was told to the claimant.
+    Store(String),
+    /// The system's account databases did not answer.
+    Accounts(String),
+    /// The application changed the claimant's name while the chain ran.
+    ClaimantChanged,
+}
+
+impl DenyReason {
+    /// One word for the log, stable for scripts.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Rule(_) => "rule",
+            Self::Step(refusal) => refusal.word(),
+            Self::Breach => "breach",
+            Self::Conversation(_) => "conversation",
+            Self::Store(_) => "store",
+            Self::Accounts(_) => "accounts",
+            Self::ClaimantChanged => "claimant-changed",
+        }
+    }
+
+    /// What stood in the way, where the word alone does not say it.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Conversation(detail) | Self::Store(detail) | Self::Accounts(detail) => Some(detail),
+            Self::Step(Refusal::SshdJunk) => {
+                Some("sshd bars this user before PAM is asked; see PermitRootLogin, AllowUsers, DenyUsers")
+            }
+            Self::Step(Refusal::ClockBehind) => {
+                Some("the clock stands before the last accepted code; check the time of this host")
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for DenyReason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.word())?;
+        self.detail().map_or(Ok(()), |detail| write!(formatter, ": {detail}"))
+    }
+}
+
+/// Why one step was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No code of the window.
+    WrongCode,
+    /// The code, or one after it, was accepted before.
+    Replay,
+    /// A recovery code that was used, or that is none of this user's.
+    WrongRecoveryCode,
+    /// Not the shape of a code.
+    Malformed,
+    /// The clock stands before every code that may still be accepted.
+    ClockBehind,
+    /// sshd sent filler in place of the answer, because it will not let this user in whatever we say.
+    SshdJunk,
+    /// The user has not enrolled what the chain asks for, or is unknown.
+    Unenrolled,
+    /// Too many failures; nothing was judged.
+    Throttled {
+        /// Seconds until an attempt is judged again.
+        wait_seconds: u64,
+    },
+}
+
+impl Refusal {
+    /// One word for the log, stable for scripts.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::WrongCode => "wrong-code",
+            Self::Replay => "replay",
+            Self::WrongRecoveryCode => "wrong-recovery-code",
+            Self::Malformed => "malformed",
+            Self::ClockBehind => "clock-behind",
+            Self::SshdJunk => "sshd-junk",
+            Self::Unenrolled => "unenrolled",
+            Self::Throttled { .. } => "throttled",
+        }
+    }
+}
