@@ -1,1 +1,109 @@
-//! The policy.
+//! The policy: which chain of one-time codes a login has to pass.
+//!
+//! [`Policy::parse`] takes the text of `policy.toml` and refuses whatever it doesn't fully understand, with
+//! line, column and the words it knows. [`Policy::decide`] then finds the first rule that holds for a login.
+
+mod chain_spec;
+mod conditions;
+mod decision;
+mod document;
+mod error;
+mod factor;
+mod factor_id;
+mod network;
+mod prompt;
+mod rule;
+mod terminal;
+mod throttle;
+
+use std::collections::BTreeMap;
+
+pub use chain_spec::{ChainSpec, Mode, OnWrongCode, Unenrolled};
+pub use decision::Decision;
+pub use error::PolicyError;
+pub use factor::{CodeParameters, Factor, FactorKind, InvalidLabel, Label};
+pub use factor_id::{FactorId, InvalidFactorId};
+pub use prompt::PromptPolicy;
+pub use rule::{Rule, RuleAction};
+pub use throttle::ThrottlePolicy;
+
+/// What the administrator wrote in `policy.toml`, complete and consistent: it exists only once everything in
+/// the text was understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    default_chain: ChainSpec,
+    named_chains: BTreeMap<String, ChainSpec>,
+    rules: Vec<Rule>,
+    factors: Vec<Factor>,
+    throttle: ThrottlePolicy,
+    prompt: PromptPolicy,
+}
+
+impl Policy {
+    /// The name of the chain that the top level of the policy describes.
+    pub const DEFAULT_CHAIN: &'static str = "default";
+
+    /// The longest policy, in bytes. A login reads it each time.
+    pub const MAX_BYTES: usize = 256 * 1024;
+
+    /// Reads the text of a policy; `file` is how errors show its path.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] at the first place that is no TOML, holds an unknown key, a value out of its range, an
+    /// unknown name, or a rule that can never match.
+    pub fn parse(text: &str, file: &str) -> Result<Self, PolicyError> {
+        document::read(text, file)
+    }
+
+    /// The chain for logins that no rule matches.
+    #[must_use]
+    pub fn default_chain(&self) -> &ChainSpec {
+        &self.default_chain
+    }
+
+    /// The chains under `[chains.NAME]`, in the order of their names.
+    pub fn named_chains(&self) -> impl Iterator<Item = &ChainSpec> {
+        self.named_chains.values()
+    }
+
+    /// The chain called `name`; `default` is the one of the top level.
+    #[must_use]
+    pub fn chain(&self, name: &str) -> Option<&ChainSpec> {
+        if name == Self::DEFAULT_CHAIN {
+            Some(&self.default_chain)
+        } else {
+            self.named_chains.get(name)
+        }
+    }
+
+    /// The rules in the order they are tried.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Every factor, in policy order.
+    #[must_use]
+    pub fn factors(&self) -> &[Factor] {
+        &self.factors
+    }
+
+    /// The factor called `id`.
+    #[must_use]
+    pub fn factor(&self, id: &str) -> Option<&Factor> {
+        self.factors.iter().find(|factor| factor.id.as_str() == id)
+    }
+
+    /// How long failures make a user wait.
+    #[must_use]
+    pub fn throttle(&self) -> &ThrottlePolicy {
+        &self.throttle
+    }
+
+    /// How codes are asked for.
+    #[must_use]
+    pub fn prompt(&self) -> &PromptPolicy {
+        &self.prompt
+    }
+}

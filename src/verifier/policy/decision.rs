@@ -1,0 +1,251 @@
+//! Which rule holds for a login.
+
+use super::conditions::Login;
+use super::{ChainSpec, Policy, Rule, RuleAction};
+use crate::verifier::ports::{Accounts, AccountsError};
+use crate::verifier::request::Request;
+
+/// What the policy says about one login. `rule` counts in [`Policy::rules`], from 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision<'p> {
+    /// Deny it, without asking.
+    Deny {
+        /// The rule that says so.
+        rule: usize,
+    },
+    /// Ask for nothing; the rest of the PAM stack decides.
+    Exempt {
+        /// The rule that says so.
+        rule: usize,
+    },
+    /// Ask for this chain.
+    Require {
+        /// What to ask for.
+        chain: &'p ChainSpec,
+        /// The rule that says so; `None` when no rule matched.
+        rule: Option<usize>,
+    },
+}
+
+impl Policy {
+    /// What this policy says about `request`: the first rule whose conditions hold, or else the default chain.
+    /// Groups are asked for only in rules whose other conditions hold.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountsError`] when the group databases did not answer. The caller denies: going on to the next rule
+    /// would let an outage choose the chain.
+    pub fn decide<'p>(
+        &'p self,
+        request: &Request,
+        accounts: &dyn Accounts,
+    ) -> Result<Decision<'p>, AccountsError> {
+        let login = Login::new(request);
+        for (index, rule) in self.rules.iter().enumerate() {
+            if rule.conditions().hold(&login, accounts)? {
+                return Ok(self.apply(index, rule));
+            }
+        }
+        Ok(Decision::Require {
+            chain: &self.default_chain,
+            rule: None,
+        })
+    }
+
+    fn apply(&self, index: usize, rule: &Rule) -> Decision<'_> {
+        match rule.action() {
+            RuleAction::Exempt => Decision::Exempt { rule: index },
+            RuleAction::Deny => Decision::Deny { rule: index },
+            // The parser knows every name; should one be missing, nobody gets in by it.
+            RuleAction::Chain(name) => {
+                self.chain(name)
+                    .map_or(Decision::Deny { rule: index }, |chain| Decision::Require {
+                        chain,
+                        rule: Some(index),
+                    })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn the_first_rule_that_holds_decides() {
+        let policy = parse(
+            "[[rules]]\nservices=['sudo']\nusers=['bob', 'eve']\naction='deny'\n\
+             [[rules]]\nservices=['sshd']\nfrom=['10.0.0.0/8', 'fe80::/10']\naction='exempt'\n\
+             [[rules]]\nttys=['tty*']\nchain='default'\n\
+             [[rules]]\nservices=['sudo']\nchain='admin'\n",
+        );
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        for (name, service, user, rhost, tty, expected) in LOGINS {
+            let request = Request {
+                rhost: given(rhost),
+                tty: given(tty),
+                ..Request::new(service, user)
+            };
+            let decision = policy.decide(&request, &Groups::new(&[])).expect(name);
+            assert_eq!(shown(&policy, &decision), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn groups_are_asked_only_when_everything_else_holds() {
+        let policy = parse("[[rules]]\nservices=['sudo']\ngroups=['wheel']\naction='deny'\n");
+        let decision = policy
+            .decide(&Request::new("sshd", "alice"), &Groups::new(&[]))
+            .unwrap();
+        assert_eq!(shown(&policy, &decision), "chain default");
+        let asked = Groups::new(&[("alice", "wheel", Ok(true))]);
+        let decision = policy.decide(&Request::new("sudo", "alice"), &asked).unwrap();
+        assert_eq!(shown(&policy, &decision), "rule 0: deny");
+        asked.assert_all_asked();
+    }
+
+    #[test]
+    fn any_group_of_a_rule_is_enough_and_ends_the_asking() {
+        let policy = parse("[[rules]]\ngroups=['a', 'b', 'c']\naction='exempt'\n");
+        let asked = Groups::new(&[("alice", "a", Ok(false)), ("alice", "b", Ok(true))]);
+        let decision = policy.decide(&Request::new("sshd", "alice"), &asked).unwrap();
+        assert_eq!(decision, Decision::Exempt { rule: 0 });
+        asked.assert_all_asked();
+    }
+
+    #[test]
+    fn no_member_of_any_group_means_the_next_rule() {
+        let policy = parse("[[rules]]\ngroups=['a']\naction='exempt'\n[[rules]]\naction='deny'\n");
+        let asked = Groups::new(&[("alice", "a", Ok(false))]);
+        let decision = policy.decide(&Request::new("sshd", "alice"), &asked).unwrap();
+        assert_eq!(decision, Decision::Deny { rule: 1 });
+        asked.assert_all_asked();
+    }
+
+    #[test]
+    fn an_outage_of_the_group_databases_is_passed_up() {
+        let policy = parse("[[rules]]\ngroups=['a']\naction='deny'\n[[rules]]\naction='exempt'\n");
+        let outage = AccountsError("sssd".to_owned());
+        let asked = Groups::new(&[("alice", "a", Err(outage.clone()))]);
+        assert_eq!(policy.decide(&Request::new("sshd", "alice"), &asked), Err(outage));
+        asked.assert_all_asked();
+    }
+
+    /// Name, service, user, remote host, terminal, and what becomes of it.
+    const LOGINS: &[(&str, &str, &str, &str, &str, &str)] = &[
+        ("no rule", "su", "alice", "", "", "chain default"),
+        ("service and user", "sudo", "bob", "", "", "rule 0: deny"),
+        (
+            "service without the user",
+            "sudo",
+            "alice",
+            "",
+            "",
+            "rule 3: chain admin",
+        ),
+        ("a network", "sshd", "alice", "10.2.3.4", "ssh", "rule 1: exempt"),
+        (
+            "a mapped address",
+            "sshd",
+            "alice",
+            "::ffff:10.2.3.4",
+            "ssh",
+            "rule 1: exempt",
+        ),
+        (
+            "an address with its zone",
+            "sshd",
+            "alice",
+            "fe80::1%eth0",
+            "ssh",
+            "rule 1: exempt",
+        ),
+        (
+            "an address beyond",
+            "sshd",
+            "alice",
+            "192.0.2.1",
+            "ssh",
+            "chain default",
+        ),
+        (
+            "a host name",
+            "sshd",
+            "alice",
+            "10.2.3.4.example.org",
+            "ssh",
+            "chain default",
+        ),
+        ("no host", "sshd", "alice", "", "ssh", "chain default"),
+        (
+            "a terminal",
+            "login",
+            "alice",
+            "",
+            "/dev/tty3",
+            "rule 2: chain default",
+        ),
+        (
+            "a terminal beyond",
+            "login",
+            "alice",
+            "",
+            "/dev/pts/3",
+            "chain default",
+        ),
+        ("services are exact", "sudo-i", "bob", "", "", "chain default"),
+        ("users are exact", "sudo", "Bob", "", "", "rule 3: chain admin"),
+    ];
+
+    /// Answers exactly the expected questions, in their order.
+    struct Groups(RefCell<Vec<Answer>>);
+
+    type Answer = (&'static str, &'static str, Result<bool, AccountsError>);
+
+    impl Groups {
+        fn new(answers: &[Answer]) -> Self {
+            Self(RefCell::new(answers.iter().rev().cloned().collect()))
+        }
+
+        fn assert_all_asked(&self) {
+            assert_eq!(*self.0.borrow(), [], "not asked");
+        }
+    }
+
+    impl Accounts for Groups {
+        fn lists(&self, user: &str) -> Result<bool, AccountsError> {
+            panic!("asked about the account {user}")
+        }
+
+        fn is_member(&self, user: &str, group: &str) -> Result<bool, AccountsError> {
+            let Some((known_user, known_group, answer)) = self.0.borrow_mut().pop() else {
+                panic!("asked whether {user} is in {group}")
+            };
+            assert_eq!((user, group), (known_user, known_group));
+            answer
+        }
+    }
+
+    fn parse(rules: &str) -> Policy {
+        let head = "[[factors]]\nid='phone'\ntype='totp'\n[chains.admin]\nmode='random'\n";
+        Policy::parse(&format!("{head}{rules}"), "policy.toml").unwrap()
+    }
+
+    fn shown(policy: &Policy, decision: &Decision<'_>) -> String {
+        match decision {
+            Decision::Deny { rule } => format!("rule {rule}: deny"),
+            Decision::Exempt { rule } => format!("rule {rule}: exempt"),
+            Decision::Require { chain, rule: None } => format!("chain {}", chain.name()),
+            Decision::Require {
+                chain,
+                rule: Some(rule),
+            } => {
+                assert_eq!(policy.chain(chain.name()), Some(*chain));
+                format!("rule {rule}: chain {}", chain.name())
+            }
+        }
+    }
+}

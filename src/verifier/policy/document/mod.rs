@@ -1,0 +1,74 @@
+//! From the text of `policy.toml` to the [`Policy`], or to the first place where it isn't one.
+
+mod chains;
+mod deadline;
+mod factors;
+mod position;
+mod prompt;
+mod raw;
+mod reword;
+mod rules;
+mod throttle;
+mod words;
+
+use std::collections::BTreeMap;
+
+use self::chains::Settings;
+use self::position::{Problem, Source};
+use self::raw::RawPolicy;
+use super::{ChainSpec, Policy, PolicyError};
+
+/// Reads a policy; see [`Policy::parse`].
+pub(super) fn read(text: &str, file: &str) -> Result<Policy, PolicyError> {
+    // Some editors begin a file with a byte order mark; columns shall not count it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let source = Source::new(text, file);
+    read_source(&source).map_err(|problem| source.error(&problem))
+}
+
+fn read_source(source: &Source<'_>) -> Result<Policy, Problem> {
+    let raw = raw::load(source.text())?;
+    check_version(&raw)?;
+    let factors = factors::read(raw.factors.as_ref())?;
+    let settings = Settings::read(&raw.settings())?;
+    let (default_chain, named_chains) = read_chains(&raw, &settings, &factors)?;
+    let rules = rules::read(&raw.rules, &named_chains, source)?;
+    let prompt = prompt::read(raw.prompt.as_ref(), &factors)?;
+    let throttle = throttle::read(raw.throttle.as_ref())?;
+    let factors = factors.into_iter().map(|read| read.factor).collect();
+    Ok(Policy {
+        default_chain,
+        named_chains,
+        rules,
+        factors,
+        throttle,
+        prompt,
+    })
+}
+
+fn read_chains(
+    raw: &RawPolicy,
+    settings: &Settings,
+    factors: &[factors::ReadFactor],
+) -> Result<(ChainSpec, BTreeMap<String, ChainSpec>), Problem> {
+    let default_chain = chains::read_default(settings, factors)?;
+    let named = raw.chains.iter().map(|(name, chain)| {
+        Ok((
+            name.get_ref().clone(),
+            chains::read_named(name, chain.get_ref(), settings, factors)?,
+        ))
+    });
+    Ok((default_chain, named.collect::<Result<_, Problem>>()?))
+}
+
+fn check_version(raw: &RawPolicy) -> Result<(), Problem> {
+    match &raw.version {
+        Some(version) if *version.get_ref() != KNOWN_VERSION => Err(raw::unknown_version(version)),
+        _ => Ok(()),
+    }
+}
+
+const KNOWN_VERSION: i64 = 1;
+
+#[cfg(test)]
+mod tests;

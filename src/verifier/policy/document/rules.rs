@@ -1,0 +1,236 @@
+//! `[[rules]]`.
+
+use std::collections::BTreeMap;
+use std::iter;
+
+use toml::Spanned;
+
+use super::position::{Problem, Source};
+use super::raw::{List, RawRule, Text};
+use super::words::{choose, unknown};
+use crate::verifier::policy::conditions::Conditions;
+use crate::verifier::policy::network::Network;
+use crate::verifier::policy::terminal::TerminalPattern;
+use crate::verifier::policy::{ChainSpec, Policy, Rule, RuleAction};
+
+/// Reads the rules; each must be able to match something that none before it matches.
+pub(super) fn read(
+    given: &[Spanned<RawRule>],
+    chains: &BTreeMap<String, ChainSpec>,
+    source: &Source<'_>,
+) -> Result<Vec<Rule>, Problem> {
+    let mut rules: Vec<Rule> = Vec::with_capacity(given.len());
+    for raw in given {
+        let conditions = read_conditions(raw.get_ref())?;
+        let action = read_action(raw, chains)?;
+        if let Some(earlier) = rules
+            .iter()
+            .find(|earlier| earlier.conditions().cover(&conditions))
+        {
+            let message = format!(
+                "this rule can never match; the rule in line {} comes first",
+                earlier.line()
+            );
+            return Err(Problem::at(&raw.span(), message));
+        }
+        rules.push(Rule::new(source.line(raw.span().start), conditions, action));
+    }
+    Ok(rules)
+}
+
+fn read_conditions(raw: &RawRule) -> Result<Conditions, Problem> {
+    Ok(Conditions {
+        services: read_list("services", raw.services.as_ref(), name)?,
+        users: read_list("users", raw.users.as_ref(), name)?,
+        groups: read_list("groups", raw.groups.as_ref(), name)?,
+        from: read_list("from", raw.from.as_ref(), Network::parse)?,
+        ttys: read_list("ttys", raw.ttys.as_ref(), TerminalPattern::parse)?,
+    })
+}
+
+fn read_list<T, C: FromIterator<T>>(
+    key: &str,
+    given: Option<&List>,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<C>, Problem> {
+    let Some(list) = given else { return Ok(None) };
+    if list.get_ref().is_empty() {
+        let message = format!("`{key}` is empty, so this rule can never match; leave it out to match any");
+        return Err(Problem::at(&list.span(), message));
+    }
+    let entries = list.get_ref().iter();
+    entries
+        .map(|text| read(text.get_ref()).map_err(|message| Problem::at(&text.span(), message)))
+        .collect::<Result<C, _>>()
+        .map(Some)
+}
+
+fn name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err(format!(
+            "`{text}` is no name: it is empty or holds control characters"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn read_action(raw: &Spanned<RawRule>, chains: &BTreeMap<String, ChainSpec>) -> Result<RuleAction, Problem> {
+    match (&raw.get_ref().chain, &raw.get_ref().action) {
+        (Some(chain), None) => read_chain(chain, chains),
+        (None, Some(action)) => read_verdict(action),
+        (Some(_), Some(action)) => Err(Problem::at(
+            &action.span(),
+            "this rule has both `chain` and `action`; write one of them",
+        )),
+        (None, None) => Err(Problem::at(
+            &raw.span(),
+            "this rule does nothing; write either `chain` or `action`",
+        )),
+    }
+}
+
+fn read_chain(chain: &Text, chains: &BTreeMap<String, ChainSpec>) -> Result<RuleAction, Problem> {
+    let name = chain.get_ref();
+    if name != Policy::DEFAULT_CHAIN && !chains.contains_key(name) {
+        let known = iter::once(Policy::DEFAULT_CHAIN).chain(chains.keys().map(String::as_str));
+        return Err(unknown("chain", chain, known));
+    }
+    Ok(RuleAction::Chain(name.clone()))
+}
+
+fn read_verdict(action: &Text) -> Result<RuleAction, Problem> {
+    let exempt = choose("action", action, &[("exempt", true), ("deny", false)])?;
+    Ok(if exempt {
+        RuleAction::Exempt
+    } else {
+        RuleAction::Deny
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Case, FACTOR, check, parsed, refusal};
+
+    #[test]
+    fn rules_that_say_nothing_or_too_much_are_refused() {
+        check(&format!("{FACTOR}[chains.admin]\n[[rules]]\n"), "", RULES);
+        for accepted in [
+            "chain = 'default'",
+            "users = ['Jörg Müller', 'EXAMPLE\\a']\nchain = 'admin'",
+            "action = 'exempt'",
+        ] {
+            parsed(&format!("{FACTOR}[chains.admin]\n[[rules]]\n{accepted}"));
+        }
+    }
+
+    #[test]
+    fn a_rule_that_an_earlier_one_covers_is_refused_by_its_line() {
+        let never = "this rule can never match; the rule in line 4 comes first";
+        let cases = [
+            ("", "users = ['a']", true),
+            ("", "", true),
+            ("users = ['a']", "", false),
+            ("users = ['a', 'b']", "users = ['b']", true),
+            ("users = ['b']", "users = ['a', 'b']", false),
+            ("users = ['a']", "groups = ['a']", false),
+            ("groups = ['a']", "groups = ['a'], services = ['x']", true),
+            ("groups = ['a'], services = ['x']", "groups = ['a']", false),
+            (
+                "from = ['10.0.0.0/8']",
+                "from = ['10.1.0.0/16', '10.2.3.4']",
+                true,
+            ),
+            (
+                "from = ['10.0.0.0/8']",
+                "from = ['10.1.0.0/16', '11.2.3.4']",
+                false,
+            ),
+            ("ttys = ['pts/*']", "ttys = ['/dev/pts/1', 'pts/2*']", true),
+            ("ttys = ['pts/1']", "ttys = ['pts/*']", false),
+        ];
+        for (earlier, later, refused) in cases {
+            let rule = |conditions: &str| {
+                format!("[[rules]]\naction = 'deny'\n{}", conditions.replace("], ", "]\n"))
+            };
+            let text = format!("{FACTOR}{}\n{}", rule(earlier), rule(later));
+            if refused {
+                let line = text[..text.rfind("[[rules]]").unwrap()].lines().count() + 1;
+                assert_eq!(
+                    refusal(&text),
+                    format!("{line}:1: {never}"),
+                    "{earlier} before {later}"
+                );
+            } else {
+                assert_eq!(parsed(&text).rules().len(), 2, "{earlier} before {later}");
+            }
+        }
+    }
+
+    const RULES: &[Case] = &[
+        (
+            "nothing",
+            "users = ['a']",
+            "5:1: this rule does nothing; write either `chain` or `action`",
+        ),
+        (
+            "both",
+            "chain = 'admin'\naction = 'deny'",
+            "7:10: this rule has both `chain` and `action`; write one of them",
+        ),
+        (
+            "action",
+            "action = 'allow'",
+            "6:10: unknown action `allow`; known: exempt, deny",
+        ),
+        (
+            "chain",
+            "chain = 'admim'",
+            "6:9: unknown chain `admim`; known: default, admin",
+        ),
+        (
+            "key",
+            "user = ['a']",
+            "6:1: unknown key `user`; known: services, users, groups, from, ttys, chain, action",
+        ),
+        (
+            "text for a list",
+            "users = 'a'",
+            "6:9: string \"a\"; it must be a list",
+        ),
+        (
+            "empty list",
+            "users = []\naction = 'deny'",
+            "6:9: `users` is empty, so this rule can never match; leave it out to match any",
+        ),
+        (
+            "empty networks",
+            "from = []\naction = 'deny'",
+            "6:8: `from` is empty, so this rule can never match; leave it out to match any",
+        ),
+        (
+            "empty name",
+            "groups = ['a', '']\naction = 'deny'",
+            "6:16: `` is no name: it is empty or holds control characters",
+        ),
+        (
+            "control character",
+            "services = [\"a\\t\"]\naction = 'deny'",
+            "6:13: `a\\t` is no name: it is empty or holds control characters",
+        ),
+        (
+            "host bits",
+            "from = ['10.1.2.3/8']\naction = 'deny'",
+            "6:9: `10.1.2.3/8` has bits set beyond its prefix; the network is `10.0.0.0/8`",
+        ),
+        (
+            "host name",
+            "from = ['::1', 'h']\naction = 'deny'",
+            "6:16: `h` is neither an address nor a network",
+        ),
+        (
+            "terminal",
+            "ttys = ['*1']\naction = 'deny'",
+            "6:9: `*1` has a `*` before its end; only a trailing `*` matches any rest",
+        ),
+    ];
+}
