@@ -30,6 +30,8 @@
 #[cfg(panic = "abort")]
 compile_error!("a panic must become PAM_ABORT: build with panic = \"unwind\"");
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod pam;
 pub mod store;
 pub mod verifier;

@@ -2,94 +2,48 @@
 //! rehearsal and the demonstration run what sshd and sudo run, and touch nothing of the system.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::fmt;
-use std::path::Path;
 use std::ptr;
 
-/// What an application answers when the stack talks to it.
-pub trait Dialogue {
-    /// Answers a prompt; `None` hangs up. The answer is wiped after it was passed on.
-    fn answer(&mut self, prompt: &str, echo: bool) -> Option<zeroize::Zeroizing<String>>;
+use zeroize::Zeroizing;
 
-    /// Takes a message that wants no answer.
-    fn notice(&mut self, message: &str);
-}
+use crate::store::rehearsal::{Applicant, Libpam, LibpamError, Login, Outcome};
 
-/// What to run.
-#[derive(Clone, Debug)]
-pub struct Transaction<'a> {
-    /// The folder with the service file.
-    pub folder: &'a Path,
-    /// The service, which is the name of that file.
-    pub service: &'a str,
-    /// The claimant.
-    pub user: &'a str,
-    /// `PAM_RHOST`, if any.
-    pub rhost: Option<&'a str>,
-}
+/// The libpam that this program is linked to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemLibpam;
 
-/// A code that libpam returned, with its words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PamOutcome {
-    /// The number in `security/_pam_types.h`.
-    pub code: i32,
-    /// What pam_strerror(3) calls it.
-    pub text: String,
-}
-
-impl PamOutcome {
-    /// Whether libpam let the claimant in.
-    #[must_use]
-    pub const fn is_success(&self) -> bool {
-        self.code == PAM_SUCCESS
+impl Libpam for SystemLibpam {
+    fn authenticate(&self, login: &Login<'_>, applicant: &mut dyn Applicant) -> Result<Outcome, LibpamError> {
+        let start = pam_start_confdir()?;
+        let (service, user) = (c_text(login.services.service())?, c_text(login.user)?);
+        let folder = c_text(&login.services.path().to_string_lossy())?;
+        let rhost = login.rhost.map(c_text).transpose()?;
+        let mut applicant = applicant;
+        let conversation = PamConv { conv: converse, appdata: (&raw mut applicant).cast() };
+        let mut handle = ptr::null_mut();
+        // SAFETY: pam_start_confdir(3): NUL-terminated texts, and a conversation that outlives the handle, which
+        // ends below.
+        let code = unsafe {
+            start(service.as_ptr(), user.as_ptr(), &raw const conversation, folder.as_ptr(), &raw mut handle)
+        };
+        if code != PAM_SUCCESS || handle.is_null() {
+            return Err(LibpamError(format!("libpam could not start: {}", words(handle, code))));
+        }
+        if let Some(rhost) = rhost {
+            // SAFETY: pam_set_item(3) copies the NUL-terminated text.
+            let _ = unsafe { pam_set_item(handle, PAM_RHOST, rhost.as_ptr().cast()) };
+        }
+        // SAFETY: the handle came from pam_start_confdir and was not ended.
+        let code = unsafe { pam_authenticate(handle, 0) };
+        let outcome = Outcome { code, text: words(handle, code) };
+        // SAFETY: the same handle, ended once and not used again.
+        let _ = unsafe { pam_end(handle, code) };
+        Ok(outcome)
     }
 }
 
-/// libpam could not be asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TransactionError(String);
-
-impl fmt::Display for TransactionError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for TransactionError {}
-
-/// Runs `pam_authenticate` as an application would, between `pam_start_confdir` and `pam_end`.
-///
-/// # Errors
-///
-/// [`TransactionError`] when libpam is older than 1.4, or can't start.
-pub fn authenticate(
-    transaction: &Transaction<'_>,
-    dialogue: &mut dyn Dialogue,
-) -> Result<PamOutcome, TransactionError> {
-    let start = pam_start_confdir()?;
-    let text = |what: &str| CString::new(what).map_err(|_| TransactionError(format!("`{what}` holds a NUL")));
-    let (service, user) = (text(transaction.service)?, text(transaction.user)?);
-    let folder = text(&transaction.folder.to_string_lossy())?;
-    let mut dialogue = dialogue;
-    let conversation = PamConv { conv: converse, appdata: (&raw mut dialogue).cast() };
-    let mut handle = ptr::null_mut();
-    // SAFETY: pam_start_confdir(3): NUL-terminated texts, and a conversation that outlives the handle, which
-    // ends below.
-    let code = unsafe { start(service.as_ptr(), user.as_ptr(), &raw const conversation, folder.as_ptr(), &raw mut handle) };
-    if code != PAM_SUCCESS || handle.is_null() {
-        return Err(TransactionError(format!("libpam could not start ({code}): {}", words(handle, code))));
-    }
-    if let Some(rhost) = transaction.rhost {
-        let rhost = text(rhost)?;
-        // SAFETY: pam_set_item(3) copies the text.
-        let _ = unsafe { pam_set_item(handle, PAM_RHOST, rhost.as_ptr().cast()) };
-    }
-    // SAFETY: the handle came from pam_start_confdir and was not ended.
-    let code = unsafe { pam_authenticate(handle, 0) };
-    let outcome = PamOutcome { code, text: words(handle, code) };
-    // SAFETY: the same handle, ended once and not used again.
-    let _ = unsafe { pam_end(handle, code) };
-    Ok(outcome)
+fn c_text(text: &str) -> Result<CString, LibpamError> {
+    CString::new(text).map_err(|_| LibpamError("a name with a NUL byte in it".to_owned()))
 }
 
 #[repr(C)]
@@ -137,12 +91,12 @@ const PAM_PROMPT_ECHO_OFF: c_int = 1;
 const PAM_PROMPT_ECHO_ON: c_int = 2;
 
 /// Found at run time: it is younger (Linux-PAM 1.4) than what the rest of the command needs.
-fn pam_start_confdir() -> Result<StartConfdir, TransactionError> {
+fn pam_start_confdir() -> Result<StartConfdir, LibpamError> {
     // SAFETY: dlsym(3) with a NUL-terminated name; libpam is linked, so its symbols are in the default scope.
     let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"pam_start_confdir".as_ptr()) };
     if symbol.is_null() {
         let what = "this libpam has no pam_start_confdir; a rehearsal needs Linux-PAM 1.4 or later";
-        return Err(TransactionError(what.to_owned()));
+        return Err(LibpamError(what.to_owned()));
     }
     // SAFETY: the symbol is the function of that name in security/pam_appl.h, whose signature this is.
     Ok(unsafe { std::mem::transmute::<*mut c_void, StartConfdir>(symbol) })
@@ -176,10 +130,10 @@ unsafe extern "C" fn converse(
         let message = unsafe { messages.add(place) };
         // SAFETY: as above.
         let message = unsafe { *message };
-        // SAFETY: `appdata` is the `&mut dyn Dialogue` that authenticate() put there and that outlives the call.
-        let dialogue = unsafe { &mut *appdata.cast::<&mut dyn Dialogue>() };
+        // SAFETY: `appdata` is the `&mut dyn Applicant` that was put there and that outlives the call.
+        let applicant = unsafe { &mut *appdata.cast::<&mut dyn Applicant>() };
         // SAFETY: as above, a valid message.
-        let Some(answer) = (unsafe { respond(message, *dialogue) }) else {
+        let Some(answer) = (unsafe { respond(message, *applicant) }) else {
             // SAFETY: the array from above, not handed over. Answers in it are left to the end of the process,
             // which is at hand: the caller hung up.
             unsafe { libc::free(array.cast()) };
@@ -200,15 +154,15 @@ unsafe extern "C" fn converse(
 /// # Safety
 ///
 /// `message` points to a message of libpam with a NUL-terminated text.
-unsafe fn respond(message: *const PamMessage, dialogue: &mut dyn Dialogue) -> Option<*mut c_char> {
+unsafe fn respond(message: *const PamMessage, applicant: &mut dyn Applicant) -> Option<*mut c_char> {
     // SAFETY: the caller's promise.
     let PamMessage { style, text } = unsafe { message.read() };
     // SAFETY: the caller's promise.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
     match style {
         PAM_PROMPT_ECHO_OFF | PAM_PROMPT_ECHO_ON => {
-            let answer = dialogue.answer(&text, style == PAM_PROMPT_ECHO_ON)?;
-            let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(answer.len().saturating_add(1)));
+            let answer = applicant.answer(&text, style == PAM_PROMPT_ECHO_ON)?;
+            let mut bytes = Zeroizing::new(Vec::with_capacity(answer.len().saturating_add(1)));
             bytes.extend(answer.bytes().take_while(|byte| *byte != 0));
             bytes.push(0);
             // SAFETY: NUL-terminated just above.
@@ -216,7 +170,7 @@ unsafe fn respond(message: *const PamMessage, dialogue: &mut dyn Dialogue) -> Op
             (!copy.is_null()).then_some(copy)
         }
         _ => {
-            dialogue.notice(&text);
+            applicant.notice(&text);
             Some(ptr::null_mut())
         }
     }

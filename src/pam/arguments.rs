@@ -29,11 +29,8 @@ impl Arguments {
     /// [`InvalidArgument`] for one that is not known or has no absolute path: a typing mistake must not open
     /// or close a login by accident, and never silently.
     pub fn parse(arguments: &[&CStr]) -> Result<Self, InvalidArgument> {
-        let mut parsed = Self {
-            policy: PathBuf::from(DEFAULT_POLICY),
-            store: PathBuf::from(DEFAULT_STORE),
-            debug: false,
-        };
+        let mut parsed =
+            Self { policy: PathBuf::from(DEFAULT_POLICY), store: PathBuf::from(DEFAULT_STORE), debug: false };
         for argument in arguments {
             let bytes = argument.to_bytes();
             if bytes == b"debug" {
@@ -76,7 +73,10 @@ impl fmt::Display for InvalidArgument {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { argument, problem } = self;
         let known = Arguments::KNOWN.join(", ");
-        write!(formatter, "module argument `{argument}` {problem}; known: {known}; mend the line in /etc/pam.d")
+        write!(
+            formatter,
+            "module argument `{argument}` {problem}; known: {known}; mend the line in /etc/pam.d"
+        )
     }
 }
 

@@ -69,7 +69,8 @@ pub fn account(handle: &mut PamHandle, arguments: &[&CStr]) -> PamResultCode {
         Begin::Over(Verdict::Deny(DenyReason::Rule(_))) => PamResultCode::PAM_PERM_DENIED,
         Begin::Over(verdict) => code_of(&verdict),
         Begin::Attempt(attempt) => {
-            let event = Event::new(Severity::Warning, "backstop").about(&request).with("chain", attempt.chain_name());
+            let event =
+                Event::new(Severity::Warning, "backstop").about(&request).with("chain", attempt.chain_name());
             audit.record(&event.with("verdict", "deny").saying(
                 "no chain was passed in this PAM transaction, as after a public key alone; ask for it with \
                  AuthenticationMethods publickey,keyboard-interactive, or exempt the service by a rule",
@@ -116,6 +117,12 @@ impl Setup {
         &'a self,
         audit: &'a SyslogAudit,
     ) -> Orchestrator<'a, FileStore, SystemClock, SystemAccounts, SyslogAudit> {
-        Orchestrator { policy: &self.policy, store: &self.store, clock: &SystemClock, accounts: &SystemAccounts, audit }
+        Orchestrator {
+            policy: &self.policy,
+            store: &self.store,
+            clock: &SystemClock,
+            accounts: &SystemAccounts,
+            audit,
+        }
     }
 }

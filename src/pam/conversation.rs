@@ -51,5 +51,7 @@ impl Conversation for PamConversation<'_> {
 }
 
 fn failed(code: &PamResultCode) -> NoAnswer {
-    NoAnswer(format!("the conversation with the claimant failed ({code:?}): cancelled, or the client went away"))
+    NoAnswer(format!(
+        "the conversation with the claimant failed ({code:?}): cancelled, or the client went away"
+    ))
 }

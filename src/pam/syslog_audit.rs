@@ -1,4 +1,4 @@
-//! Audit lines to the system's log, facility AUTHPRIV, in the form that pam_syslog(3) gives them.
+//! Audit lines to the system's log, facility AUTHPRIV, in the form that `pam_syslog(3)` gives them.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -21,7 +21,8 @@ pub struct SyslogAudit {
 impl SyslogAudit {
     /// Lines of `service`; `stage` is `auth` or `account`. `debug` lets debug lines through.
     pub fn new(service: &str, stage: &str, debug: bool) -> Self {
-        let service: String = service.chars().map(|letter| if is_plain(letter) { letter } else { '_' }).take(32).collect();
+        let service: String =
+            service.chars().map(|letter| if is_plain(letter) { letter } else { '_' }).take(32).collect();
         let ident = if service.is_empty() { "pam".to_owned() } else { service.clone() };
         Self { ident, prefix: format!("pam_mfa_chain({service}:{stage}): "), debug, log: RefCell::new(None) }
     }
@@ -30,10 +31,8 @@ impl SyslogAudit {
         let mut log = self.log.borrow_mut();
         // The process is asked each time: sshd forks between its tries.
         let message = format!("{}[{}]: {}{line}", self.ident, std::process::id(), self.prefix);
-        if let Some(open) = log.as_mut() {
-            if write(open, severity, &message).is_some() {
-                return Some(());
-            }
+        if log.as_mut().is_some_and(|open| write(open, severity, &message).is_some()) {
+            return Some(());
         }
         // First line, or the log daemon was restarted while the claimant was at the prompt.
         write(log.insert(connect()?), severity, &message)

@@ -115,7 +115,9 @@ impl FileStore {
         let mut state = LoginState { draw_key: random_draw_key(dir.path())?, ..LoginState::default() };
         for credential in record.credentials() {
             let past = match credential.moving {
-                MovingFactor::Totp(_) => credential.step_at(now).unwrap_or(u64::MAX).saturating_add(WIDEST_WINDOW),
+                MovingFactor::Totp(_) => {
+                    credential.step_at(now).unwrap_or(u64::MAX).saturating_add(WIDEST_WINDOW)
+                }
                 MovingFactor::Hotp => u64::MAX,
             };
             state.burn(credential, past, now);

@@ -9,6 +9,8 @@ mod error;
 mod file_store;
 mod layout;
 mod policy_file;
+#[cfg(feature = "cli")]
+pub mod rehearsal;
 mod secret_file;
 mod slot;
 mod state_file;

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
-use serde::de::{self, Deserializer, Visitor};
 use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
 use zeroize::Zeroizing;
 
 use super::error::StoreError;
@@ -47,7 +47,9 @@ pub fn parse(text: &[u8], user: &Username, path: &Path) -> Result<UserRecord, St
 pub fn render(record: &UserRecord, user: &Username) -> Zeroizing<String> {
     // Room for the largest record, so that growing never leaves a copy behind.
     let mut text = Zeroizing::new(String::with_capacity(MAX_BYTES));
-    text.push_str("# Written by mfa-chain; edit with `mfa-chain enroll`, `revoke` and `recovery`.\nversion = 1\n");
+    text.push_str(
+        "# Written by mfa-chain; edit with `mfa-chain enroll`, `revoke` and `recovery`.\nversion = 1\n",
+    );
     // Writing to a String can't fail. A Username holds neither quotes' escapes nor controls but `\` and `"`.
     let _ = writeln!(text, "user = \"{}\"", user.as_str().replace('\\', "\\\\").replace('"', "\\\""));
     for credential in record.credentials() {
@@ -110,14 +112,16 @@ fn build_credential(entry: FactorEntry) -> Result<Credential, String> {
 }
 
 fn build_recovery(entry: RecoveryEntry) -> Result<RecoverySet, String> {
-    let id = u64::from_str_radix(&entry.set, 16).map_err(|_| "recovery set is not a number in hex".to_owned())?;
+    let id =
+        u64::from_str_radix(&entry.set, 16).map_err(|_| "recovery set is not a number in hex".to_owned())?;
     let mut hashes = Vec::with_capacity(entry.codes.len());
     for code in entry.codes {
         let salt = bytes_of_hex(&code.salt).ok_or("a recovery salt is not 16 bytes in hex")?;
         let hash = bytes_of_hex(&code.hash).ok_or("a recovery hash is not 32 bytes in hex")?;
         hashes.push(RecoveryHash { salt, hash });
     }
-    RecoverySet::new(id, hashes).ok_or_else(|| format!("1 to {} recovery codes make a set", RecoverySet::MAX_CODES))
+    RecoverySet::new(id, hashes)
+        .ok_or_else(|| format!("1 to {} recovery codes make a set", RecoverySet::MAX_CODES))
 }
 
 fn bytes_of_hex<const N: usize>(text: &str) -> Option<[u8; N]> {

@@ -21,7 +21,9 @@ impl Accounts for SystemAccounts {
         // The groups of the rule are looked up by name and the user's compared by number: a user of a
         // directory may be in hundreds of groups, a rule names a few.
         let looked_up = Group::from_name(group);
-        let Some(group) = looked_up.map_err(|error| failed("the group", group, error))? else { return Ok(false) };
+        let Some(group) = looked_up.map_err(|error| failed("the group", group, error))? else {
+            return Ok(false);
+        };
         // Names with NUL exist nowhere.
         let Ok(name) = CString::new(user) else { return Ok(false) };
         let groups = getgrouplist(&name, account.gid);

@@ -46,8 +46,8 @@ impl TrustedDir {
     /// [`StoreError`] when it is missing, a link, or others could write to it or exchange it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let descriptor =
-            open(path, flags, Mode::empty()).map_err(|error| StoreError::io(path, "open the folder", error))?;
+        let descriptor = open(path, flags, Mode::empty())
+            .map_err(|error| StoreError::io(path, "open the folder", error))?;
         let dir = Self { descriptor, path: path.to_owned() };
         dir.check_up_to_root()?;
         Ok(dir)

@@ -8,7 +8,7 @@ use super::policy::{ChainSpec, Decision, Policy, Unenrolled};
 use super::ports::{Accounts, Audit, Claimant, Clock, Store};
 use super::request::Request;
 use super::response::Response;
-use super::verdict::{DenyReason, Exemption, Verdict};
+use super::verdict::{DenyReason, Exemption, Refusal, Verdict};
 
 /// Runs attempts under one policy. Attempts are independent; any number can be open side by side.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub struct Orchestrator<'a, S, C, N, A> {
 #[derive(Debug)]
 pub enum Begin<'a, S, C, N, A> {
     /// A chain is asked for: its first step is in [`Attempt::expected`].
-    Attempt(Attempt<'a, S, C, N, A>),
+    Attempt(Box<Attempt<'a, S, C, N, A>>),
     /// Nothing is asked: the login is exempt or denied.
     Over(Verdict),
 }
@@ -50,7 +50,7 @@ pub struct Attempt<'a, S, C, N, A> {
 #[derive(Debug)]
 pub enum Submission<'a, S, C, N, A> {
     /// Go on with the next step.
-    NextStep(Attempt<'a, S, C, N, A>),
+    NextStep(Box<Attempt<'a, S, C, N, A>>),
     /// The chain is complete: every step was right, and that is recorded.
     Complete(ChainProof),
     /// The attempt is over; the next one starts at step 1.
@@ -60,6 +60,7 @@ pub enum Submission<'a, S, C, N, A> {
 impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
     /// Begins an attempt, or says at once that none is needed or allowed. Unknown and unenrolled users begin
     /// as others do, unless the policy exempts them.
+    #[must_use]
     pub fn begin(&self, request: &Request) -> Begin<'_, S, C, N, A> {
         match self.try_begin(request) {
             Ok(begin) => begin,
@@ -87,7 +88,15 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
         let steps = chain.step_count();
         let request = request.clone();
         let waiting = Vec::new();
-        Ok(Begin::Attempt(Attempt { orchestrator: self, request, claimant, spec, chain, waiting, steps }))
+        Ok(Begin::Attempt(Box::new(Attempt {
+            orchestrator: self,
+            request,
+            claimant,
+            spec,
+            chain,
+            waiting,
+            steps,
+        })))
     }
 
     /// Only an account that the system lists can be exempt for not having enrolled: in a stack of this module
@@ -105,9 +114,9 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
     fn exempt(&self, request: &Request, exemption: Exemption) -> Begin<'_, S, C, N, A> {
         let event = Event::new(Severity::Notice, "verdict").about(request).with("verdict", "exempt");
         self.audit.record(&match exemption {
-            Exemption::Rule(rule) => {
-                event.with("reason", "rule").with_number("rule", u64::try_from(rule).unwrap_or(0).saturating_add(1))
-            }
+            Exemption::Rule(rule) => event
+                .with("reason", "rule")
+                .with_number("rule", u64::try_from(rule).unwrap_or(0).saturating_add(1)),
             Exemption::RollOut => event.with("reason", "roll-out"),
         });
         Begin::Over(Verdict::Exempt(exemption))
@@ -166,7 +175,7 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
         }
         self.waiting.push(Answer { response, at: self.orchestrator.clock.now() });
         if self.waiting.len() < self.chain.next_batch().count() {
-            return Ok(Submission::NextStep(self));
+            return Ok(Submission::NextStep(Box::new(self)));
         }
         Ok(self.judge_waiting())
     }
@@ -189,7 +198,7 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
             self.record_step(outcome, failures);
         }
         match self.chain.advance(outcomes) {
-            Progress::Continue(chain) => Submission::NextStep(Attempt { chain, ..self }),
+            Progress::Continue(chain) => Submission::NextStep(Box::new(Attempt { chain, ..self })),
             Progress::Complete(proof) => {
                 let event = Event::new(Severity::Notice, "verdict").about(&self.request);
                 let event = event.with("chain", self.spec.name()).with("verdict", "grant");
@@ -222,7 +231,7 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
     }
 
     fn record_step(&self, outcome: &StepOutcome, failures: u32) {
-        let word = outcome.result.as_ref().map_or_else(|refusal| refusal.word(), |_| "accepted");
+        let word = outcome.result.as_ref().map_or_else(Refusal::word, |_| "accepted");
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let event = Event::new(Severity::Info, "step")
             .about(&self.request)
@@ -234,7 +243,7 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
             .with_some("by", outcome.recovery.then_some("recovery-code"))
             .with_number("failures", u64::from(failures));
         let wait = match outcome.result {
-            Err(super::verdict::Refusal::Throttled { wait_seconds }) => event.with_number("wait", wait_seconds),
+            Err(Refusal::Throttled { wait_seconds }) => event.with_number("wait", wait_seconds),
             _ => event,
         };
         self.orchestrator.audit.record(&wait);

@@ -1,8 +1,9 @@
 //! The draw of a random chain.
 
+use std::num::NonZero;
+
 use super::keyed_hash::{keyed_hash, keyed_number};
 use super::login_state::DrawKey;
-
 
 /// What a draw follows from: the user's draw key, the user, the attempt and the chain. The same seed gives
 /// the same draw, so hanging up and reconnecting does not re-roll it.
@@ -45,7 +46,7 @@ impl Words<'_> {
 
     /// A uniform number below `bound`: words beyond the last whole multiple are drawn again.
     fn below(&mut self, bound: usize) -> usize {
-        let bound = u64::try_from(bound).unwrap_or(u64::MAX).max(1);
+        let Some(bound) = u64::try_from(bound).ok().and_then(NonZero::new) else { return 0 };
         let unfair = (u64::MAX % bound).wrapping_add(1) % bound;
         loop {
             let word = self.next();
@@ -95,7 +96,8 @@ mod tests {
         }
         assert_eq!(counts.len(), 60);
         let expected = f64::from(DRAWS) / 60.0;
-        let statistic: f64 = counts.values().map(|count| (f64::from(*count) - expected).powi(2) / expected).sum();
+        let statistic: f64 =
+            counts.values().map(|count| (f64::from(*count) - expected).powi(2) / expected).sum();
         assert!(statistic < 116.9, "chi-square {statistic}");
     }
 }

@@ -140,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_forged_line_stays_inside_its_value() {
-        let event = Event::new(Severity::Info, "step").with("user", "x\nNov 1 host sshd: ok verdict=grant \u{202e}\x1b]0;");
+        let event = Event::new(Severity::Info, "step")
+            .with("user", "x\nNov 1 host sshd: ok verdict=grant \u{202e}\x1b]0;");
         assert_eq!(
             event.line(),
             "event=step user=x\\x0aNov\\x201\\x20host\\x20sshd:\\x20ok\\x20verdict\\x3dgrant\\x20\\xe2\\x80\\xae\\x1b]0;"

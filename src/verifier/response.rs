@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn an_answer_that_is_no_code_is_malformed() {
         let full_width = "１２３４５６".as_bytes();
-        let long = [b'1'; 1 << 20];
+        let long = vec![b'1'; 1 << 20];
         for text in [
             b"".as_slice(),
             b" ",
@@ -119,7 +119,9 @@ mod tests {
 
     #[test]
     fn a_recovery_code_is_known_in_groups_and_any_case() {
-        for text in ["ABCD-EFGH-IJKL-MNOP-QRST-UVWX", "abcd efgh ijkl mnop qrst uvwx", "ABCDEFGHIJKLMNOPQRSTUVWX"] {
+        for text in
+            ["ABCD-EFGH-IJKL-MNOP-QRST-UVWX", "abcd efgh ijkl mnop qrst uvwx", "ABCDEFGHIJKLMNOPQRSTUVWX"]
+        {
             assert_eq!(shape_name(text.as_bytes(), 6), "recovery", "{text}");
         }
         assert_eq!(shape_name(b"ABCD-EFGH-IJKL-MNOP-QRST-UVW", 6), "malformed");

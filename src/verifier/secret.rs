@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn a_cut_off_or_foreign_text_is_refused() {
-        for text in ["", "0189", "GEZDGNBVGY3TQOJQ1", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJ", "GEZDGNBVGY3TQOJQÄ"] {
+        for text in ["", "0189", "GEZDGNBVGY3TQOJQ1", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJ", "GEZDGNBVGY3TQOJQÄ"]
+        {
             assert!(SharedSecret::from_base32(text).is_err(), "{text}");
         }
     }

@@ -70,9 +70,22 @@ mod tests {
     #[test]
     fn a_name_that_leaves_the_store_is_refused() {
         let long = "a".repeat(Username::MAX_BYTES + 1);
-        for name in
-            ["", ".", "..", "../x", "a/b", "/etc/passwd", ".hidden", "-rf", " a", "a ", "a\n", "a\0b", "é", &long]
-        {
+        for name in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/b",
+            "/etc/passwd",
+            ".hidden",
+            "-rf",
+            " a",
+            "a ",
+            "a\n",
+            "a\0b",
+            "é",
+            &long,
+        ] {
             assert_eq!(Username::parse(name), Err(InvalidUsername), "{name:?}");
         }
     }

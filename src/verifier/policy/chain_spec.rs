@@ -52,19 +52,13 @@ impl ChainSpec {
     #[must_use]
     pub fn with_required_steps(self, required_steps: usize) -> Option<Self> {
         let possible = (1..=self.factor_count()).contains(&required_steps);
-        possible.then_some(Self {
-            required_steps,
-            ..self
-        })
+        possible.then_some(Self { required_steps, ..self })
     }
 
     /// The same chain with another answer to a wrong code.
     #[must_use]
     pub fn with_on_wrong_code(self, on_wrong_code: OnWrongCode) -> Self {
-        Self {
-            on_wrong_code,
-            ..self
-        }
+        Self { on_wrong_code, ..self }
     }
 
     /// The same chain with another answer to users who haven't enrolled enough factors.
@@ -158,12 +152,7 @@ mod tests {
         assert_eq!(ids, ["a", "b", "c"]);
         assert_eq!((chain.factor_count(), chain.required_steps()), (3, 3));
         assert_eq!(
-            (
-                chain.name(),
-                chain.mode(),
-                chain.on_wrong_code(),
-                chain.unenrolled()
-            ),
+            (chain.name(), chain.mode(), chain.on_wrong_code(), chain.unenrolled()),
             ("x", Mode::Fixed, OnWrongCode::Reset, Unenrolled::Deny)
         );
     }
@@ -179,22 +168,13 @@ mod tests {
         let chain = ChainSpec::fixed("x", factor("a"), vec![factor("b")]);
         for (steps, possible) in [(0, false), (1, true), (2, true), (3, false)] {
             let changed = chain.clone().with_required_steps(steps);
-            assert_eq!(
-                changed.map(|chain| chain.required_steps()),
-                possible.then_some(steps),
-                "{steps}"
-            );
+            assert_eq!(changed.map(|chain| chain.required_steps()), possible.then_some(steps), "{steps}");
         }
     }
 
     fn factor(id: &str) -> Factor {
         let id = FactorId::parse(id).unwrap();
         let kind = FactorKind::Totp { window: 1 };
-        Factor {
-            label: Label::from(&id),
-            id,
-            kind,
-            enrolment: CodeParameters::default(),
-        }
+        Factor { label: Label::from(&id), id, kind, enrolment: CodeParameters::default() }
     }
 }

@@ -38,36 +38,21 @@ impl Conditions {
 
     /// Whether these hold for every login that `later` holds for.
     pub(super) fn cover(&self, later: &Self) -> bool {
-        covers(self.services.as_ref(), later.services.as_ref(), |ours, theirs| {
-            theirs.is_subset(ours)
-        }) && covers(self.users.as_ref(), later.users.as_ref(), |ours, theirs| {
-            theirs.is_subset(ours)
-        }) && covers(self.groups.as_ref(), later.groups.as_ref(), |ours, theirs| {
-            theirs.is_subset(ours)
-        }) && covers(self.from.as_ref(), later.from.as_ref(), |ours, theirs| {
-            theirs
-                .iter()
-                .all(|inner| ours.iter().any(|outer| outer.covers(inner)))
-        }) && covers(self.ttys.as_ref(), later.ttys.as_ref(), |ours, theirs| {
-            theirs
-                .iter()
-                .all(|inner| ours.iter().any(|outer| outer.covers(inner)))
-        })
+        covers(self.services.as_ref(), later.services.as_ref(), |ours, theirs| theirs.is_subset(ours))
+            && covers(self.users.as_ref(), later.users.as_ref(), |ours, theirs| theirs.is_subset(ours))
+            && covers(self.groups.as_ref(), later.groups.as_ref(), |ours, theirs| theirs.is_subset(ours))
+            && covers(self.from.as_ref(), later.from.as_ref(), |ours, theirs| {
+                theirs.iter().all(|inner| ours.iter().any(|outer| outer.covers(inner)))
+            })
+            && covers(self.ttys.as_ref(), later.ttys.as_ref(), |ours, theirs| {
+                theirs.iter().all(|inner| ours.iter().any(|outer| outer.covers(inner)))
+            })
     }
 
     fn hold_without_groups(&self, login: &Login<'_>) -> bool {
-        let Login {
-            request,
-            address,
-            terminal,
-        } = login;
-        self.services
-            .as_ref()
-            .is_none_or(|names| names.contains(&request.service))
-            && self
-                .users
-                .as_ref()
-                .is_none_or(|names| names.contains(&request.user))
+        let Login { request, address, terminal } = login;
+        self.services.as_ref().is_none_or(|names| names.contains(&request.service))
+            && self.users.as_ref().is_none_or(|names| names.contains(&request.user))
             && self.from.as_ref().is_none_or(|networks| {
                 address.is_some_and(|address| networks.iter().any(|network| network.contains(address)))
             })
@@ -86,10 +71,8 @@ impl fmt::Display for Conditions {
             ("from", self.from.as_ref().map(list)),
             ("ttys", self.ttys.as_ref().map(list)),
         ];
-        let parts: Vec<String> = shown
-            .into_iter()
-            .filter_map(|(key, list)| Some(format!("{key} {}", list?)))
-            .collect();
+        let parts: Vec<String> =
+            shown.into_iter().filter_map(|(key, list)| Some(format!("{key} {}", list?))).collect();
         formatter.write_str(if parts.is_empty() { "any login" } else { "" })?;
         formatter.write_str(&parts.join("; "))
     }
@@ -121,11 +104,7 @@ fn covers<T>(earlier: Option<&T>, later: Option<&T>, superset: impl Fn(&T, &T) -
 }
 
 fn list<T: fmt::Display>(entries: impl IntoIterator<Item = T>) -> String {
-    entries
-        .into_iter()
-        .map(|entry| entry.to_string())
-        .collect::<Vec<_>>()
-        .join(", ")
+    entries.into_iter().map(|entry| entry.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -176,26 +155,14 @@ mod tests {
 
     fn conditions() -> impl Strategy<Value = Conditions> {
         let from = some_of(NETWORKS).prop_map(|texts| {
-            texts
-                .into_iter()
-                .map(|text| Network::parse(text).unwrap())
-                .collect::<Vec<_>>()
+            texts.into_iter().map(|text| Network::parse(text).unwrap()).collect::<Vec<_>>()
         });
         let ttys = some_of(TERMINALS).prop_map(|texts| {
-            texts
-                .into_iter()
-                .map(|text| TerminalPattern::parse(text).unwrap())
-                .collect::<Vec<_>>()
+            texts.into_iter().map(|text| TerminalPattern::parse(text).unwrap()).collect::<Vec<_>>()
         });
         let names = (names(SERVICES), names(USERS), names(GROUPS));
         (names, option::of(from), option::of(ttys)).prop_map(|((services, users, groups), from, ttys)| {
-            Conditions {
-                services,
-                users,
-                groups,
-                from,
-                ttys,
-            }
+            Conditions { services, users, groups, from, ttys }
         })
     }
 

@@ -46,10 +46,7 @@ impl Policy {
                 return Ok(self.apply(index, rule));
             }
         }
-        Ok(Decision::Require {
-            chain: &self.default_chain,
-            rule: None,
-        })
+        Ok(Decision::Require { chain: &self.default_chain, rule: None })
     }
 
     fn apply(&self, index: usize, rule: &Rule) -> Decision<'_> {
@@ -57,13 +54,9 @@ impl Policy {
             RuleAction::Exempt => Decision::Exempt { rule: index },
             RuleAction::Deny => Decision::Deny { rule: index },
             // The parser knows every name; should one be missing, nobody gets in by it.
-            RuleAction::Chain(name) => {
-                self.chain(name)
-                    .map_or(Decision::Deny { rule: index }, |chain| Decision::Require {
-                        chain,
-                        rule: Some(index),
-                    })
-            }
+            RuleAction::Chain(name) => self.chain(name).map_or(Decision::Deny { rule: index }, |chain| {
+                Decision::Require { chain, rule: Some(index) }
+            }),
         }
     }
 }
@@ -84,11 +77,7 @@ mod tests {
         );
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         for (name, service, user, rhost, tty, expected) in LOGINS {
-            let request = Request {
-                rhost: given(rhost),
-                tty: given(tty),
-                ..Request::new(service, user)
-            };
+            let request = Request { rhost: given(rhost), tty: given(tty), ..Request::new(service, user) };
             let decision = policy.decide(&request, &Groups::new(&[])).expect(name);
             assert_eq!(shown(&policy, &decision), *expected, "{name}");
         }
@@ -97,9 +86,7 @@ mod tests {
     #[test]
     fn groups_are_asked_only_when_everything_else_holds() {
         let policy = parse("[[rules]]\nservices=['sudo']\ngroups=['wheel']\naction='deny'\n");
-        let decision = policy
-            .decide(&Request::new("sshd", "alice"), &Groups::new(&[]))
-            .unwrap();
+        let decision = policy.decide(&Request::new("sshd", "alice"), &Groups::new(&[])).unwrap();
         assert_eq!(shown(&policy, &decision), "chain default");
         let asked = Groups::new(&[("alice", "wheel", Ok(true))]);
         let decision = policy.decide(&Request::new("sudo", "alice"), &asked).unwrap();
@@ -138,64 +125,15 @@ mod tests {
     const LOGINS: &[(&str, &str, &str, &str, &str, &str)] = &[
         ("no rule", "su", "alice", "", "", "chain default"),
         ("service and user", "sudo", "bob", "", "", "rule 0: deny"),
-        (
-            "service without the user",
-            "sudo",
-            "alice",
-            "",
-            "",
-            "rule 3: chain admin",
-        ),
+        ("service without the user", "sudo", "alice", "", "", "rule 3: chain admin"),
         ("a network", "sshd", "alice", "10.2.3.4", "ssh", "rule 1: exempt"),
-        (
-            "a mapped address",
-            "sshd",
-            "alice",
-            "::ffff:10.2.3.4",
-            "ssh",
-            "rule 1: exempt",
-        ),
-        (
-            "an address with its zone",
-            "sshd",
-            "alice",
-            "fe80::1%eth0",
-            "ssh",
-            "rule 1: exempt",
-        ),
-        (
-            "an address beyond",
-            "sshd",
-            "alice",
-            "192.0.2.1",
-            "ssh",
-            "chain default",
-        ),
-        (
-            "a host name",
-            "sshd",
-            "alice",
-            "10.2.3.4.example.org",
-            "ssh",
-            "chain default",
-        ),
+        ("a mapped address", "sshd", "alice", "::ffff:10.2.3.4", "ssh", "rule 1: exempt"),
+        ("an address with its zone", "sshd", "alice", "fe80::1%eth0", "ssh", "rule 1: exempt"),
+        ("an address beyond", "sshd", "alice", "192.0.2.1", "ssh", "chain default"),
+        ("a host name", "sshd", "alice", "10.2.3.4.example.org", "ssh", "chain default"),
         ("no host", "sshd", "alice", "", "ssh", "chain default"),
-        (
-            "a terminal",
-            "login",
-            "alice",
-            "",
-            "/dev/tty3",
-            "rule 2: chain default",
-        ),
-        (
-            "a terminal beyond",
-            "login",
-            "alice",
-            "",
-            "/dev/pts/3",
-            "chain default",
-        ),
+        ("a terminal", "login", "alice", "", "/dev/tty3", "rule 2: chain default"),
+        ("a terminal beyond", "login", "alice", "", "/dev/pts/3", "chain default"),
         ("services are exact", "sudo-i", "bob", "", "", "chain default"),
         ("users are exact", "sudo", "Bob", "", "", "rule 3: chain admin"),
     ];
@@ -239,10 +177,7 @@ mod tests {
             Decision::Deny { rule } => format!("rule {rule}: deny"),
             Decision::Exempt { rule } => format!("rule {rule}: exempt"),
             Decision::Require { chain, rule: None } => format!("chain {}", chain.name()),
-            Decision::Require {
-                chain,
-                rule: Some(rule),
-            } => {
+            Decision::Require { chain, rule: Some(rule) } => {
                 assert_eq!(policy.chain(chain.name()), Some(*chain));
                 format!("rule {rule}: chain {}", chain.name())
             }

@@ -103,11 +103,7 @@ pub struct InvalidLabel;
 
 impl fmt::Display for InvalidLabel {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "not a label: 1 to {} printable ASCII characters, not all blank",
-            Label::MAX_CHARS
-        )
+        write!(formatter, "not a label: 1 to {} printable ASCII characters, not all blank", Label::MAX_CHARS)
     }
 }
 

@@ -13,11 +13,7 @@ impl FactorId {
     ///
     /// [`InvalidFactorId`] for any other text.
     pub fn parse(text: &str) -> Result<Self, InvalidFactorId> {
-        if is_identifier(text) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidFactorId)
-        }
+        if is_identifier(text) { Ok(Self(text.to_owned())) } else { Err(InvalidFactorId) }
     }
 
     /// The name as text.
@@ -47,9 +43,7 @@ impl std::error::Error for InvalidFactorId {}
 
 /// Whether `text` can name a factor or a chain.
 pub(super) fn is_identifier(text: &str) -> bool {
-    let known = text
-        .bytes()
-        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
+    let known = text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
     known && (1..=MAX_BYTES).contains(&text.len())
 }
 

@@ -70,11 +70,7 @@ impl Policy {
     /// The chain called `name`; `default` is the one of the top level.
     #[must_use]
     pub fn chain(&self, name: &str) -> Option<&ChainSpec> {
-        if name == Self::DEFAULT_CHAIN {
-            Some(&self.default_chain)
-        } else {
-            self.named_chains.get(name)
-        }
+        if name == Self::DEFAULT_CHAIN { Some(&self.default_chain) } else { self.named_chains.get(name) }
     }
 
     /// The rules in the order they are tried.

@@ -15,28 +15,16 @@ pub(super) struct Network {
 impl Network {
     /// Takes `10.1.2.3`, `10.0.0.0/8`, `2001:db8::1` or `2001:db8::/32`; otherwise tells what is wrong.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (address, prefix) = text
-            .split_once('/')
-            .map_or((text, None), |(head, tail)| (head, Some(tail)));
-        let address: IpAddr = address
-            .parse()
-            .map_err(|_| format!("`{text}` is neither an address nor a network"))?;
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(head, tail)| (head, Some(tail)));
+        let address: IpAddr =
+            address.parse().map_err(|_| format!("`{text}` is neither an address nor a network"))?;
         let width = width(address);
-        let Some(prefix) = prefix
-            .map_or(Some(width), parse_prefix)
-            .filter(|prefix| *prefix <= width)
-        else {
+        let Some(prefix) = prefix.map_or(Some(width), parse_prefix).filter(|prefix| *prefix <= width) else {
             return Err(format!("`{text}` has no prefix length of 0 to {width}"));
         };
-        let network = Self {
-            base: masked(address, prefix),
-            prefix,
-        }
-        .canonical();
+        let network = Self { base: masked(address, prefix), prefix }.canonical();
         if masked(address, prefix) != address {
-            return Err(format!(
-                "`{text}` has bits set beyond its prefix; the network is `{network}`"
-            ));
+            return Err(format!("`{text}` has bits set beyond its prefix; the network is `{network}`"));
         }
         Ok(network)
     }
@@ -79,10 +67,7 @@ pub(super) fn address_of(rhost: &str) -> Option<IpAddr> {
 }
 
 fn parse_prefix(text: &str) -> Option<u8> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 fn masked(address: IpAddr, prefix: u8) -> IpAddr {
@@ -135,18 +120,12 @@ mod tests {
             ("example.org", "`example.org` is neither an address nor a network"),
             ("", "`` is neither an address nor a network"),
             ("10.0.0", "`10.0.0` is neither an address nor a network"),
-            (
-                "fe80::1%eth0",
-                "`fe80::1%eth0` is neither an address nor a network",
-            ),
+            ("fe80::1%eth0", "`fe80::1%eth0` is neither an address nor a network"),
             ("10.0.0.0/33", "`10.0.0.0/33` has no prefix length of 0 to 32"),
             ("10.0.0.0/", "`10.0.0.0/` has no prefix length of 0 to 32"),
             ("10.0.0.0/+8", "`10.0.0.0/+8` has no prefix length of 0 to 32"),
             ("::/129", "`::/129` has no prefix length of 0 to 128"),
-            (
-                "10.1.2.3/8",
-                "`10.1.2.3/8` has bits set beyond its prefix; the network is `10.0.0.0/8`",
-            ),
+            ("10.1.2.3/8", "`10.1.2.3/8` has bits set beyond its prefix; the network is `10.0.0.0/8`"),
             (
                 "2001:db8::1/32",
                 "`2001:db8::1/32` has bits set beyond its prefix; the network is `2001:db8::/32`",
@@ -192,9 +171,7 @@ mod tests {
             ("0.0.0.0/0", "::/0", false),
         ];
         for (outer, inner, covers) in cases {
-            let found = Network::parse(outer)
-                .expect(outer)
-                .covers(&Network::parse(inner).expect(inner));
+            let found = Network::parse(outer).expect(outer).covers(&Network::parse(inner).expect(inner));
             assert_eq!(found, covers, "{outer} covers {inner}");
         }
     }

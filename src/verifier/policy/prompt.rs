@@ -81,14 +81,7 @@ impl Default for PromptText {
     /// `{label} code (step {step} of {steps}): `
     fn default() -> Self {
         let text = |text: &str| Part::Text(text.to_owned());
-        Self(vec![
-            Part::Label,
-            text(" code (step "),
-            Part::Step,
-            text(" of "),
-            Part::Steps,
-            text("): "),
-        ])
+        Self(vec![Part::Label, text(" code (step "), Part::Step, text(" of "), Part::Steps, text("): ")])
     }
 }
 
@@ -139,23 +132,14 @@ mod tests {
         let documented = PromptText::parse("{label} code (step {step} of {steps}): ").unwrap();
         assert_eq!(PromptText::default(), documented);
         let prompt = PromptPolicy::default();
-        assert_eq!(
-            prompt.render("Authenticator app", 1, 2),
-            "Authenticator app code (step 1 of 2): "
-        );
+        assert_eq!(prompt.render("Authenticator app", 1, 2), "Authenticator app code (step 1 of 2): ");
         assert!(!prompt.echo());
-        assert_eq!(
-            prompt.failure_message(),
-            Some("Access denied. The chain starts again at step 1.")
-        );
+        assert_eq!(prompt.failure_message(), Some("Access denied. The chain starts again at step 1."));
     }
 
     #[test]
     fn a_label_that_looks_like_a_placeholder_stays_as_it_is() {
-        let prompt = PromptPolicy {
-            text: PromptText::parse("{label}:").unwrap(),
-            ..PromptPolicy::default()
-        };
+        let prompt = PromptPolicy { text: PromptText::parse("{label}:").unwrap(), ..PromptPolicy::default() };
         assert_eq!(prompt.render("{step}", 1, 2), "{step}:");
     }
 
@@ -165,26 +149,11 @@ mod tests {
             ("", "the prompt is empty"),
             ("  ", "the prompt is empty"),
             ("a\n", "the prompt holds more than printable ASCII"),
-            (
-                "{user}: ",
-                "unknown placeholder `{user}`; known: {label}, {step}, {steps}",
-            ),
-            (
-                "{{label}}",
-                "unknown placeholder `{{label}`; known: {label}, {step}, {steps}",
-            ),
-            (
-                "{label",
-                "a lone `{` in the prompt; known: {label}, {step}, {steps}",
-            ),
-            (
-                "label}",
-                "a lone `}` in the prompt; known: {label}, {step}, {steps}",
-            ),
-            (
-                "}{label}",
-                "a lone `}` in the prompt; known: {label}, {step}, {steps}",
-            ),
+            ("{user}: ", "unknown placeholder `{user}`; known: {label}, {step}, {steps}"),
+            ("{{label}}", "unknown placeholder `{{label}`; known: {label}, {step}, {steps}"),
+            ("{label", "a lone `{` in the prompt; known: {label}, {step}, {steps}"),
+            ("label}", "a lone `}` in the prompt; known: {label}, {step}, {steps}"),
+            ("}{label}", "a lone `}` in the prompt; known: {label}, {step}, {steps}"),
         ];
         for (text, message) in cases {
             assert_eq!(PromptText::parse(text), Err(message.to_owned()), "{text:?}");

@@ -14,11 +14,7 @@ pub struct Rule {
 
 impl Rule {
     pub(super) fn new(line: usize, conditions: Conditions, action: RuleAction) -> Self {
-        Self {
-            line,
-            conditions,
-            action,
-        }
+        Self { line, conditions, action }
     }
 
     /// The line of the policy where it begins, from 1.

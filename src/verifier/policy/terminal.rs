@@ -18,21 +18,13 @@ impl TerminalPattern {
         let name = short_name(text);
         let (head, beginning) = name.strip_suffix('*').map_or((name, false), |head| (head, true));
         if head.contains('*') {
-            return Err(format!(
-                "`{text}` has a `*` before its end; only a trailing `*` matches any rest"
-            ));
+            return Err(format!("`{text}` has a `*` before its end; only a trailing `*` matches any rest"));
         }
         if name.is_empty() || name.chars().any(char::is_control) {
-            return Err(format!(
-                "`{text}` is no terminal; write one such as `tty1` or `pts/*`"
-            ));
+            return Err(format!("`{text}` is no terminal; write one such as `tty1` or `pts/*`"));
         }
         let head = head.to_owned();
-        Ok(if beginning {
-            Self::Beginning(head)
-        } else {
-            Self::Named(head)
-        })
+        Ok(if beginning { Self::Beginning(head) } else { Self::Named(head) })
     }
 
     /// Whether `terminal`, as [`short_name`] gives it, is meant.
@@ -85,11 +77,7 @@ mod tests {
         ];
         for (pattern, terminal, expected) in cases {
             let parsed = TerminalPattern::parse(pattern).expect(pattern);
-            assert_eq!(
-                parsed.matches(short_name(terminal)),
-                expected,
-                "{pattern} matches {terminal}"
-            );
+            assert_eq!(parsed.matches(short_name(terminal)), expected, "{pattern} matches {terminal}");
         }
     }
 

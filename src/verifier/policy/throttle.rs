@@ -29,9 +29,7 @@ impl ThrottlePolicy {
             return 0;
         };
         let factor = 2_u64.saturating_pow(doublings);
-        self.first_wait_seconds
-            .saturating_mul(factor)
-            .min(self.longest_wait_seconds)
+        self.first_wait_seconds.saturating_mul(factor).min(self.longest_wait_seconds)
     }
 
     /// From this failure on there is a wait.
@@ -127,11 +125,7 @@ mod tests {
 
     #[test]
     fn doubling_far_beyond_the_longest_wait_stays_there() {
-        let throttle = ThrottlePolicy {
-            long_after: 1_000,
-            lock_after: 1_000,
-            ..ThrottlePolicy::default()
-        };
+        let throttle = ThrottlePolicy { long_after: 1_000, lock_after: 1_000, ..ThrottlePolicy::default() };
         assert_eq!(throttle.wait_seconds_after(999), 900);
     }
 

@@ -28,9 +28,7 @@ impl Settings {
 
     fn overridden_by(&self, raw: &RawSettings<'_>) -> Result<Self, Problem> {
         let mode = raw.mode.map(|word| choose("mode", word, MODES));
-        let on_wrong_code = raw
-            .on_wrong_code
-            .map(|word| choose("on_wrong_code", word, ON_WRONG_CODE));
+        let on_wrong_code = raw.on_wrong_code.map(|word| choose("on_wrong_code", word, ON_WRONG_CODE));
         Ok(Self {
             mode: mode.transpose()?.unwrap_or(self.mode),
             required_steps: raw.required_steps.or(self.required_steps.as_ref()).cloned(),
@@ -40,10 +38,7 @@ impl Settings {
     }
 
     fn apply(&self, chain: ChainSpec) -> ChainSpec {
-        chain
-            .with_mode(self.mode)
-            .with_on_wrong_code(self.on_wrong_code)
-            .with_unenrolled(self.unenrolled)
+        chain.with_mode(self.mode).with_on_wrong_code(self.on_wrong_code).with_unenrolled(self.unenrolled)
     }
 }
 
@@ -97,17 +92,11 @@ fn choose_factors(list: &List, factors: &[ReadFactor]) -> Result<Vec<Factor>, Pr
     }
     let mut chosen: Vec<Factor> = Vec::new();
     for id in list.get_ref() {
-        let named = factors
-            .iter()
-            .map(|read| &read.factor)
-            .find(|factor| factor.id.as_str() == id.get_ref());
+        let named = factors.iter().map(|read| &read.factor).find(|factor| factor.id.as_str() == id.get_ref());
         let known = || factors.iter().map(|read| read.factor.id.as_str());
         let factor = named.ok_or_else(|| unknown("factor", id, known()))?;
         if chosen.iter().any(|earlier| earlier.id == factor.id) {
-            return Err(Problem::at(
-                &id.span(),
-                format!("`{}` is in this chain already", factor.id),
-            ));
+            return Err(Problem::at(&id.span(), format!("`{}` is in this chain already", factor.id)));
         }
         chosen.push(factor.clone());
     }
@@ -116,9 +105,7 @@ fn choose_factors(list: &List, factors: &[ReadFactor]) -> Result<Vec<Factor>, Pr
 
 fn assemble(name: &str, factors: Vec<Factor>) -> Option<ChainSpec> {
     let mut factors = factors.into_iter();
-    factors
-        .next()
-        .map(|first| ChainSpec::fixed(name, first, factors.collect()))
+    factors.next().map(|first| ChainSpec::fixed(name, first, factors.collect()))
 }
 
 fn empty() -> Problem {
@@ -132,17 +119,14 @@ fn with_own_steps(chain: ChainSpec, steps: &Number) -> Result<ChainSpec, Problem
         number("required_steps", steps, 1..=most)
             .map_err(|problem| problem.adding(&format!(", as many as the chain has factors ({count})")))?,
     );
-    let changed = required
-        .ok()
-        .and_then(|required| chain.with_required_steps(required));
+    let changed = required.ok().and_then(|required| chain.with_required_steps(required));
     changed.ok_or_else(|| Problem::at(&steps.span(), "`required_steps` is out of range"))
 }
 
 fn with_inherited_steps(chain: ChainSpec, steps: &Number, name: &Text) -> Result<ChainSpec, Problem> {
     let count = chain.factor_count();
-    let changed = usize::try_from(*steps.get_ref())
-        .ok()
-        .and_then(|required| chain.with_required_steps(required));
+    let changed =
+        usize::try_from(*steps.get_ref()).ok().and_then(|required| chain.with_required_steps(required));
     changed.ok_or_else(|| {
         let message = format!(
             "`{}` has fewer factors ({count}) than the `required_steps` of the top level ({}); \
@@ -169,17 +153,11 @@ fn read_unenrolled(raw: &RawSettings<'_>, inherited: Unenrolled) -> Result<Unenr
 }
 
 fn missing_until(word: &Text) -> Problem {
-    Problem::at(
-        &word.span(),
-        "`exempt` needs a deadline; write `until = 2026-12-31` or another day",
-    )
+    Problem::at(&word.span(), "`exempt` needs a deadline; write `until = 2026-12-31` or another day")
 }
 
 fn stray_until(until: &Spanned<Datetime>) -> Problem {
-    Problem::at(
-        &until.span(),
-        "`until` means something with `unenrolled = \"exempt\"` only",
-    )
+    Problem::at(&until.span(), "`until` means something with `unenrolled = \"exempt\"` only")
 }
 
 const MODES: &[(&str, Mode)] = &[("fixed", Mode::Fixed), ("random", Mode::Random)];
@@ -200,30 +178,14 @@ mod tests {
             inherited,
             "8:9: `x` has fewer factors (1) than the `required_steps` of the top level (2); write its own `required_steps`"
         );
-        parsed(&format!(
-            "required_steps = 2\n{TWO}[chains.x]\nfactors = ['b']\nrequired_steps = 1"
-        ));
-        parsed(&format!(
-            "{TWO}[chains.x]\nunenrolled = 'exempt'\nuntil = 2026-12-31"
-        ));
+        parsed(&format!("required_steps = 2\n{TWO}[chains.x]\nfactors = ['b']\nrequired_steps = 1"));
+        parsed(&format!("{TWO}[chains.x]\nunenrolled = 'exempt'\nuntil = 2026-12-31"));
     }
 
     const TOP_LEVEL: &[Case] = &[
-        (
-            "mode",
-            "mode = 'Random'",
-            "1:8: unknown mode `Random`; known: fixed, random",
-        ),
-        (
-            "on_wrong_code",
-            "on_wrong_code = 'x'",
-            "1:17: unknown on_wrong_code `x`; known: reset, conceal",
-        ),
-        (
-            "unenrolled",
-            "unenrolled = 'x'",
-            "1:14: unknown unenrolled `x`; known: deny, exempt",
-        ),
+        ("mode", "mode = 'Random'", "1:8: unknown mode `Random`; known: fixed, random"),
+        ("on_wrong_code", "on_wrong_code = 'x'", "1:17: unknown on_wrong_code `x`; known: reset, conceal"),
+        ("unenrolled", "unenrolled = 'x'", "1:14: unknown unenrolled `x`; known: deny, exempt"),
         (
             "no steps",
             "required_steps = 0",
@@ -257,31 +219,15 @@ mod tests {
     ];
 
     const NAMED: &[Case] = &[
-        (
-            "default",
-            "[chains.default]",
-            "7:9: `default` is the chain of the top level; write its keys there",
-        ),
+        ("default", "[chains.default]", "7:9: `default` is the chain of the top level; write its keys there"),
         (
             "name",
             "[chains.Admin]",
             "7:9: `Admin` is not a chain name: 1 to 32 of the characters a-z, 0-9, `_` and `-`",
         ),
-        (
-            "no factors",
-            "[chains.x]\nfactors = []",
-            "8:11: an empty chain: no factors",
-        ),
-        (
-            "unknown factor",
-            "[chains.x]\nfactors = ['a', 'c']",
-            "8:17: unknown factor `c`; known: a, b",
-        ),
-        (
-            "factor twice",
-            "[chains.x]\nfactors = ['a', 'a']",
-            "8:17: `a` is in this chain already",
-        ),
+        ("no factors", "[chains.x]\nfactors = []", "8:11: an empty chain: no factors"),
+        ("unknown factor", "[chains.x]\nfactors = ['a', 'c']", "8:17: unknown factor `c`; known: a, b"),
+        ("factor twice", "[chains.x]\nfactors = ['a', 'a']", "8:17: `a` is in this chain already"),
         (
             "own steps",
             "[chains.x]\nfactors = ['a']\nrequired_steps = 2",
@@ -297,10 +243,6 @@ mod tests {
             "[chains.x]\nunenrolled = 'exempt'",
             "8:14: `exempt` needs a deadline; write `until = 2026-12-31` or another day",
         ),
-        (
-            "no table",
-            "[chains]\nx = 3",
-            "8:5: integer `3`; it must be a table",
-        ),
+        ("no table", "[chains]\nx = 3", "8:5: integer `3`; it must be a table"),
     ];
 }

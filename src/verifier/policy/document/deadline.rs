@@ -8,16 +8,8 @@ use crate::verifier::time::UnixTime;
 
 /// The first second after the day that `until` names, UTC.
 pub(super) fn end_of_day(until: &Spanned<Datetime>) -> Result<UnixTime, Problem> {
-    let Datetime {
-        date: Some(date),
-        time: None,
-        offset: None,
-    } = until.get_ref()
-    else {
-        return Err(Problem::at(
-            &until.span(),
-            "`until` is a date such as 2026-12-31, without a time",
-        ));
+    let Datetime { date: Some(date), time: None, offset: None } = until.get_ref() else {
+        return Err(Problem::at(&until.span(), "`until` is a date such as 2026-12-31, without a time"));
     };
     if date.year < EPOCH_YEAR {
         return Err(Problem::at(&until.span(), "`until` is before 1970"));
@@ -27,9 +19,7 @@ pub(super) fn end_of_day(until: &Spanned<Datetime>) -> Result<UnixTime, Problem>
 
 /// Days from 1970-01-01 through `date`, which counts. The TOML reader refused days that don't exist.
 fn days_through(date: Date) -> u64 {
-    let years = (EPOCH_YEAR..date.year)
-        .map(|year| if is_leap(year) { 366_u64 } else { 365 })
-        .sum::<u64>();
+    let years = (EPOCH_YEAR..date.year).map(|year| if is_leap(year) { 366_u64 } else { 365 }).sum::<u64>();
     let months_before = usize::from(date.month.saturating_sub(1));
     let months = DAYS_IN_MONTHS.iter().take(months_before).sum::<u64>();
     let leap_day = u64::from(is_leap(date.year) && months_before >= 2);
@@ -67,12 +57,7 @@ mod tests {
 
     #[test]
     fn times_and_days_before_the_epoch_are_refused() {
-        for text in [
-            "2026-12-31T00:00:00",
-            "2026-12-31T00:00:00Z",
-            "12:00:00",
-            "1969-12-31",
-        ] {
+        for text in ["2026-12-31T00:00:00", "2026-12-31T00:00:00Z", "12:00:00", "1969-12-31"] {
             assert!(end(text).is_err(), "{text}");
         }
     }

@@ -20,10 +20,9 @@ pub(super) struct ReadFactor {
 pub(super) fn read(given: Option<&Spanned<Vec<Spanned<RawFactor>>>>) -> Result<Vec<ReadFactor>, Problem> {
     let Some(list) = given.filter(|list| !list.get_ref().is_empty()) else {
         let message = "an empty chain: no factors; write at least one [[factors]]";
-        return Err(given.map_or_else(
-            || Problem::at_start(message),
-            |list| Problem::at(&list.span(), message),
-        ));
+        return Err(
+            given.map_or_else(|| Problem::at_start(message), |list| Problem::at(&list.span(), message))
+        );
     };
     let mut factors: Vec<ReadFactor> = Vec::new();
     for raw in list.get_ref() {
@@ -40,48 +39,29 @@ fn read_one(raw: &RawFactor) -> Result<ReadFactor, Problem> {
         Some(text) => Label::parse(text.get_ref()).map_err(|invalid| refused(text, invalid))?,
         None => Label::from(&id),
     };
-    let factor = Factor {
-        id,
-        label,
-        kind: read_kind(raw)?,
-        enrolment: read_parameters(raw)?,
-    };
-    Ok(ReadFactor {
-        factor,
-        label_at: raw.label.as_ref().unwrap_or(&raw.id).span(),
-    })
+    let factor = Factor { id, label, kind: read_kind(raw)?, enrolment: read_parameters(raw)? };
+    Ok(ReadFactor { factor, label_at: raw.label.as_ref().unwrap_or(&raw.id).span() })
 }
 
 fn refuse_duplicate(earlier: &[ReadFactor], read: &ReadFactor, raw: &RawFactor) -> Result<(), Problem> {
     let factor = &read.factor;
     if earlier.iter().any(|known| known.factor.id == factor.id) {
-        return Err(Problem::at(
-            &raw.id.span(),
-            format!("another factor has the id `{}`", factor.id),
-        ));
+        return Err(Problem::at(&raw.id.span(), format!("another factor has the id `{}`", factor.id)));
     }
     if earlier.iter().any(|known| known.factor.label == factor.label) {
-        let message = format!(
-            "another factor has the label `{}`; prompts couldn't tell them apart",
-            factor.label
-        );
+        let message =
+            format!("another factor has the label `{}`; prompts couldn't tell them apart", factor.label);
         return Err(Problem::at(&read.label_at, message));
     }
     Ok(())
 }
 
 fn read_kind(raw: &RawFactor) -> Result<FactorKind, Problem> {
-    let kinds = [
-        ("totp", FactorKind::Totp { window: 1 }),
-        ("hotp", FactorKind::Hotp { look_ahead: 10 }),
-    ];
+    let kinds = [("totp", FactorKind::Totp { window: 1 }), ("hotp", FactorKind::Hotp { look_ahead: 10 })];
     match choose("type", &raw.kind, &kinds)? {
         FactorKind::Totp { window } => {
             refuse_foreign("look_ahead", raw.look_ahead.as_ref(), "hotp")?;
-            let window = raw
-                .window
-                .as_ref()
-                .map_or(Ok(window), |given| number("window", given, 0..=10))?;
+            let window = raw.window.as_ref().map_or(Ok(window), |given| number("window", given, 0..=10))?;
             Ok(FactorKind::Totp { window })
         }
         FactorKind::Hotp { look_ahead } => {
@@ -95,18 +75,9 @@ fn read_kind(raw: &RawFactor) -> Result<FactorKind, Problem> {
 }
 
 fn read_parameters(raw: &RawFactor) -> Result<CodeParameters, Problem> {
-    let algorithm = raw
-        .algorithm
-        .as_ref()
-        .map(|word| choose("algorithm", word, &Algorithm::NAMES));
-    let digits = raw
-        .digits
-        .as_ref()
-        .map(|given| within("digits", given, 6..=8, Digits::new));
-    let period = raw
-        .period
-        .as_ref()
-        .map(|given| within("period", given, 15..=120, Period::from_seconds));
+    let algorithm = raw.algorithm.as_ref().map(|word| choose("algorithm", word, &Algorithm::NAMES));
+    let digits = raw.digits.as_ref().map(|given| within("digits", given, 6..=8, Digits::new));
+    let period = raw.period.as_ref().map(|given| within("period", given, 15..=120, Period::from_seconds));
     Ok(CodeParameters {
         algorithm: algorithm.transpose()?.unwrap_or_default(),
         digits: digits.transpose()?.unwrap_or_default(),
@@ -125,12 +96,8 @@ fn within<T>(
 }
 
 fn refuse_foreign(key: &str, given: Option<&Number>, kind: &str) -> Result<(), Problem> {
-    given.map_or(Ok(()), |given| {
-        Err(Problem::at(
-            &given.span(),
-            format!("`{key}` is for type `{kind}` only"),
-        ))
-    })
+    given
+        .map_or(Ok(()), |given| Err(Problem::at(&given.span(), format!("`{key}` is for type `{kind}` only"))))
 }
 
 fn refused(text: &Text, reason: impl std::fmt::Display) -> Problem {
@@ -147,27 +114,17 @@ mod tests {
         check(FACTOR, "", OF_ANY_KIND);
         let hotp = "[[factors]]\nid = 'a'\n";
         check(hotp, "", OF_HOTP);
-        for accepted in [
-            "window = 10",
-            "window = 0\ndigits = 8\nperiod = 15",
-            "period = 120\nalgorithm = 'SHA512'",
-        ] {
+        for accepted in
+            ["window = 10", "window = 0\ndigits = 8\nperiod = 15", "period = 120\nalgorithm = 'SHA512'"]
+        {
             parsed(&format!("{FACTOR}{accepted}"));
         }
         parsed(&format!("{hotp}type = 'hotp'\nlook_ahead = 1"));
     }
 
     const WITHOUT_FACTORS: &[Case] = &[
-        (
-            "none",
-            "",
-            "1:1: an empty chain: no factors; write at least one [[factors]]",
-        ),
-        (
-            "an empty list",
-            "factors = []",
-            "1:11: an empty chain: no factors; write at least one [[factors]]",
-        ),
+        ("none", "", "1:1: an empty chain: no factors; write at least one [[factors]]"),
+        ("an empty list", "factors = []", "1:11: an empty chain: no factors; write at least one [[factors]]"),
         ("no id", "[[factors]]\ntype = 'totp'", "1:1: missing key `id`"),
         ("no type", "[[factors]]\nid = 'a'", "1:1: missing key `type`"),
         (
@@ -183,32 +140,12 @@ mod tests {
     ];
 
     const OF_ANY_KIND: &[Case] = &[
-        (
-            "window",
-            "window = 11",
-            "4:10: `window` is 11; it must be 0 to 10",
-        ),
-        (
-            "negative window",
-            "window = -1",
-            "4:10: `window` is -1; it must be 0 to 10",
-        ),
-        (
-            "hotp's key",
-            "look_ahead = 10",
-            "4:14: `look_ahead` is for type `hotp` only",
-        ),
+        ("window", "window = 11", "4:10: `window` is 11; it must be 0 to 10"),
+        ("negative window", "window = -1", "4:10: `window` is -1; it must be 0 to 10"),
+        ("hotp's key", "look_ahead = 10", "4:14: `look_ahead` is for type `hotp` only"),
         ("digits", "digits = 9", "4:10: `digits` is 9; it must be 6 to 8"),
-        (
-            "period",
-            "period = 121",
-            "4:10: `period` is 121; it must be 15 to 120",
-        ),
-        (
-            "algorithm",
-            "algorithm = 'sha1'",
-            "4:13: unknown algorithm `sha1`; known: SHA1, SHA256, SHA512",
-        ),
+        ("period", "period = 121", "4:10: `period` is 121; it must be 15 to 120"),
+        ("algorithm", "algorithm = 'sha1'", "4:13: unknown algorithm `sha1`; known: SHA1, SHA256, SHA512"),
         (
             "blank label",
             "label = ' '",
@@ -224,11 +161,7 @@ mod tests {
             "label = 'PassWord app'",
             "4:9: the prompt for `phone` begins with \"password\"; sudo would replace it",
         ),
-        (
-            "the same id",
-            "[[factors]]\nid = 'phone'\ntype = 'hotp'",
-            "5:6: another factor has the id `phone`",
-        ),
+        ("the same id", "[[factors]]\nid = 'phone'\ntype = 'hotp'", "5:6: another factor has the id `phone`"),
         (
             "the same label",
             "[[factors]]\nid = 'x'\ntype = 'hotp'\nlabel = 'phone'",
@@ -237,25 +170,9 @@ mod tests {
     ];
 
     const OF_HOTP: &[Case] = &[
-        (
-            "type",
-            "type = 'topt'",
-            "3:8: unknown type `topt`; known: totp, hotp",
-        ),
-        (
-            "look_ahead",
-            "type = 'hotp'\nlook_ahead = 0",
-            "4:14: `look_ahead` is 0; it must be 1 to 100",
-        ),
-        (
-            "totp's window",
-            "type = 'hotp'\nwindow = 1",
-            "4:10: `window` is for type `totp` only",
-        ),
-        (
-            "totp's period",
-            "type = 'hotp'\nperiod = 30",
-            "4:10: `period` is for type `totp` only",
-        ),
+        ("type", "type = 'topt'", "3:8: unknown type `topt`; known: totp, hotp"),
+        ("look_ahead", "type = 'hotp'\nlook_ahead = 0", "4:14: `look_ahead` is 0; it must be 1 to 100"),
+        ("totp's window", "type = 'hotp'\nwindow = 1", "4:10: `window` is for type `totp` only"),
+        ("totp's period", "type = 'hotp'\nperiod = 30", "4:10: `period` is for type `totp` only"),
     ];
 }

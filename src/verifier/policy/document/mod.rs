@@ -36,14 +36,7 @@ fn read_source(source: &Source<'_>) -> Result<Policy, Problem> {
     let prompt = prompt::read(raw.prompt.as_ref(), &factors)?;
     let throttle = throttle::read(raw.throttle.as_ref())?;
     let factors = factors.into_iter().map(|read| read.factor).collect();
-    Ok(Policy {
-        default_chain,
-        named_chains,
-        rules,
-        factors,
-        throttle,
-        prompt,
-    })
+    Ok(Policy { default_chain, named_chains, rules, factors, throttle, prompt })
 }
 
 fn read_chains(
@@ -53,10 +46,7 @@ fn read_chains(
 ) -> Result<(ChainSpec, BTreeMap<String, ChainSpec>), Problem> {
     let default_chain = chains::read_default(settings, factors)?;
     let named = raw.chains.iter().map(|(name, chain)| {
-        Ok((
-            name.get_ref().clone(),
-            chains::read_named(name, chain.get_ref(), settings, factors)?,
-        ))
+        Ok((name.get_ref().clone(), chains::read_named(name, chain.get_ref(), settings, factors)?))
     });
     Ok((default_chain, named.collect::<Result<_, Problem>>()?))
 }

@@ -14,26 +14,17 @@ pub(super) struct Problem {
 impl Problem {
     /// What is wrong where `span` begins.
     pub(super) fn at(span: &Range<usize>, message: impl Into<String>) -> Self {
-        Self {
-            offset: span.start,
-            message: message.into(),
-        }
+        Self { offset: span.start, message: message.into() }
     }
 
     /// The same with `more` behind its message.
     pub(super) fn adding(self, more: &str) -> Self {
-        Self {
-            message: self.message + more,
-            ..self
-        }
+        Self { message: self.message + more, ..self }
     }
 
     /// What is wrong with the text as a whole.
     pub(super) fn at_start(message: impl Into<String>) -> Self {
-        Self {
-            offset: 0,
-            message: message.into(),
-        }
+        Self { offset: 0, message: message.into() }
     }
 }
 
@@ -46,14 +37,8 @@ pub(super) struct Source<'t> {
 
 impl<'t> Source<'t> {
     pub(super) fn new(text: &'t str, file: &'t str) -> Self {
-        let after_newlines = text
-            .match_indices('\n')
-            .map(|(offset, _)| offset.saturating_add(1));
-        Self {
-            text,
-            file,
-            line_starts: std::iter::once(0).chain(after_newlines).collect(),
-        }
+        let after_newlines = text.match_indices('\n').map(|(offset, _)| offset.saturating_add(1));
+        Self { text, file, line_starts: std::iter::once(0).chain(after_newlines).collect() }
     }
 
     pub(super) fn text(&self) -> &'t str {
@@ -71,12 +56,7 @@ impl<'t> Source<'t> {
         let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
         let before = self.text.get(start..problem.offset).unwrap_or("");
         let column = before.chars().count().saturating_add(1);
-        PolicyError {
-            file: self.file.to_owned(),
-            line,
-            column,
-            message: one_line(&problem.message),
-        }
+        PolicyError { file: self.file.to_owned(), line, column, message: one_line(&problem.message) }
     }
 }
 
@@ -123,10 +103,7 @@ mod tests {
     #[test]
     fn a_message_stays_on_one_line_and_short() {
         let source = Source::new("", "f");
-        assert_eq!(
-            source.error(&Problem::at_start("a\n\u{1b}b")).message(),
-            "a\\n\\u{1b}b"
-        );
+        assert_eq!(source.error(&Problem::at_start("a\n\u{1b}b")).message(), "a\\n\\u{1b}b");
         let long = source.error(&Problem::at_start("ü".repeat(100_000)));
         assert!(long.message().len() < MESSAGE_BYTES + 10 && long.message().ends_with("ü ..."));
     }

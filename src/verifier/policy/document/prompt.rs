@@ -38,10 +38,7 @@ fn try_prompts(prompt: &PromptPolicy, text: Option<&Text>, factors: &[ReadFactor
         let shown = prompt.render(read.factor.label.as_str(), factors.len(), factors.len());
         if shown.len() > PromptPolicy::MAX_BYTES {
             let (length, most) = (shown.len(), PromptPolicy::MAX_BYTES);
-            let message = format!(
-                "the prompt for `{}` has {length} bytes; at most {most}",
-                read.factor.id
-            );
+            let message = format!("the prompt for `{}` has {length} bytes; at most {most}", read.factor.id);
             return Err(Problem::at(&at, message));
         }
         // sudo(8) takes such a prompt for the one of pam_unix and shows its own instead.
@@ -68,20 +65,12 @@ mod tests {
         check(&format!("{FACTOR}[prompt]\n"), "", PROMPTS);
         let refused = refusal(&format!("{FACTOR}[prompt]\n{long}"));
         assert_eq!(refused, "5:8: the prompt for `phone` has 513 bytes; at most 512");
-        for accepted in [
-            "text = 'Code: '",
-            "text = 'Your password app: '",
-            &long.replacen("xx", "x", 1),
-        ] {
+        for accepted in ["text = 'Code: '", "text = 'Your password app: '", &long.replacen("xx", "x", 1)] {
             parsed(&format!("{FACTOR}[prompt]\n{accepted}"));
         }
-        let named = parsed(&format!(
-            "{FACTOR}label = 'Password app'\n[prompt]\ntext = 'Code of {{label}}: '"
-        ));
-        assert_eq!(
-            named.prompt().render("Password app", 1, 1),
-            "Code of Password app: "
-        );
+        let named =
+            parsed(&format!("{FACTOR}label = 'Password app'\n[prompt]\ntext = 'Code of {{label}}: '"));
+        assert_eq!(named.prompt().render("Password app", 1, 1), "Code of Password app: ");
     }
 
     const PROMPTS: &[Case] = &[
@@ -91,30 +80,14 @@ mod tests {
             "text = '{user}'",
             "5:8: unknown placeholder `{user}`; known: {label}, {step}, {steps}",
         ),
-        (
-            "control character",
-            "text = \"a\\n\"",
-            "5:8: the prompt holds more than printable ASCII",
-        ),
+        ("control character", "text = \"a\\n\"", "5:8: the prompt holds more than printable ASCII"),
         (
             "like a password's",
             "text = 'PASSWORD: '",
             "5:8: the prompt for `phone` begins with \"password\"; sudo would replace it",
         ),
-        (
-            "echo",
-            "echo = 'no'",
-            "5:8: string \"no\"; it must be true or false",
-        ),
-        (
-            "failure",
-            "failure = 'é'",
-            "5:11: `failure` must be printable ASCII, at most 200 characters",
-        ),
-        (
-            "key",
-            "txt = ''",
-            "5:1: unknown key `txt`; known: text, echo, failure",
-        ),
+        ("echo", "echo = 'no'", "5:8: string \"no\"; it must be true or false"),
+        ("failure", "failure = 'é'", "5:11: `failure` must be printable ASCII, at most 200 characters"),
+        ("key", "txt = ''", "5:1: unknown key `txt`; known: text, echo, failure"),
     ];
 }

@@ -13,19 +13,12 @@ use crate::verifier::policy::Policy;
 /// Reads the tables of a policy.
 pub(super) fn load(text: &str) -> Result<RawPolicy, Problem> {
     if text.len() > Policy::MAX_BYTES {
-        let message = format!(
-            "the file has {} bytes; at most {} are read",
-            text.len(),
-            Policy::MAX_BYTES
-        );
+        let message = format!("the file has {} bytes; at most {} are read", text.len(), Policy::MAX_BYTES);
         return Err(Problem::at_start(message));
     }
     toml::from_str(text).map_err(|error| {
         // A policy of another version has other keys; the version is the better news then.
-        other_version(text).map_or_else(
-            || reword::reword(&error, text),
-            |version| unknown_version(&version),
-        )
+        other_version(text).map_or_else(|| reword::reword(&error, text), |version| unknown_version(&version))
     })
 }
 

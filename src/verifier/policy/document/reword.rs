@@ -7,11 +7,7 @@ pub(super) fn reword(error: &toml::de::Error, text: &str) -> Problem {
     let span = error.span().unwrap_or(0..0);
     let message = error.message();
     let reworded = unknown_key(message)
-        .or_else(|| {
-            message
-                .strip_prefix("missing field ")
-                .map(|key| format!("missing key {key}"))
-        })
+        .or_else(|| message.strip_prefix("missing field ").map(|key| format!("missing key {key}")))
         .or_else(|| duplicate_key(message, text.get(span.clone())))
         .or_else(|| unquoted_text(message))
         .unwrap_or_else(|| wrong_type(message));
@@ -21,14 +17,8 @@ pub(super) fn reword(error: &toml::de::Error, text: &str) -> Problem {
 /// "unknown field `x`, expected one of `a`, `b`" becomes "unknown key `x`; known: a, b".
 fn unknown_key(message: &str) -> Option<String> {
     // From the right: the unknown key may hold any text, the known ones don't.
-    let (unknown, known) = message
-        .strip_prefix("unknown field ")?
-        .rsplit_once(", expected ")?;
-    let known = known
-        .strip_prefix("one of ")
-        .unwrap_or(known)
-        .replace(" or ", ", ")
-        .replace('`', "");
+    let (unknown, known) = message.strip_prefix("unknown field ")?.rsplit_once(", expected ")?;
+    let known = known.strip_prefix("one of ").unwrap_or(known).replace(" or ", ", ").replace('`', "");
     Some(format!("unknown key {unknown}; known: {known}"))
 }
 
@@ -43,9 +33,8 @@ fn unquoted_text(message: &str) -> Option<String> {
 }
 
 fn wrong_type(message: &str) -> String {
-    let Some((found, expected)) = message
-        .strip_prefix("invalid type: ")
-        .and_then(|rest| rest.rsplit_once(", expected "))
+    let Some((found, expected)) =
+        message.strip_prefix("invalid type: ").and_then(|rest| rest.rsplit_once(", expected "))
     else {
         return message.to_owned();
     };
@@ -96,38 +85,14 @@ mod tests {
             "\"a\\nb\" = 1",
             "1:1: unknown key `a\\nb`; known: version, mode, required_steps, on_wrong_code, unenrolled, until, factors, chains, rules, prompt, throttle",
         ),
-        (
-            "twice",
-            "mode = 'fixed'\nmode = 'random'",
-            "2:1: `mode` is written twice",
-        ),
-        (
-            "without quotes",
-            "mode = fixed",
-            "1:8: not a value; text is written in quotes",
-        ),
-        (
-            "without a value",
-            "mode =",
-            "1:7: not a value; text is written in quotes",
-        ),
+        ("twice", "mode = 'fixed'\nmode = 'random'", "2:1: `mode` is written twice"),
+        ("without quotes", "mode = fixed", "1:8: not a value; text is written in quotes"),
+        ("without a value", "mode =", "1:7: not a value; text is written in quotes"),
         ("no text", "mode = 3", "1:8: integer `3`; it must be a string"),
-        (
-            "no number",
-            "required_steps = 'x'",
-            "1:18: string \"x\"; it must be a whole number in range",
-        ),
+        ("no number", "required_steps = 'x'", "1:18: string \"x\"; it must be a whole number in range"),
         ("no list", "factors = 3", "1:11: integer `3`; it must be a list"),
-        (
-            "a table for a list",
-            "[factors]\nid = 'x'",
-            "1:1: a table; it must be a list",
-        ),
-        (
-            "no table",
-            "throttle = 3",
-            "1:12: integer `3`; it must be a table",
-        ),
+        ("a table for a list", "[factors]\nid = 'x'", "1:1: a table; it must be a list"),
+        ("no table", "throttle = 3", "1:12: integer `3`; it must be a table"),
         (
             "columns in characters",
             "# \n[chains.\"ü\"]\nx = 1",
@@ -138,20 +103,8 @@ mod tests {
             "until = '2026-12-31'",
             "1:9: string \"2026-12-31\"; it must be a date such as 2026-12-31, without quotes",
         ),
-        (
-            "impossible date",
-            "until = 2026-02-30",
-            "1:9: invalid date, expected day between 01 and 28",
-        ),
-        (
-            "another version",
-            "version = 2",
-            "1:11: unknown version 2; known: 1",
-        ),
-        (
-            "another version with other keys",
-            "version = 2\nnew = true",
-            "1:11: unknown version 2; known: 1",
-        ),
+        ("impossible date", "until = 2026-02-30", "1:9: invalid date, expected day between 01 and 28"),
+        ("another version", "version = 2", "1:11: unknown version 2; known: 1"),
+        ("another version with other keys", "version = 2\nnew = true", "1:11: unknown version 2; known: 1"),
     ];
 }

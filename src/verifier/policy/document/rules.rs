@@ -23,14 +23,9 @@ pub(super) fn read(
     for raw in given {
         let conditions = read_conditions(raw.get_ref())?;
         let action = read_action(raw, chains)?;
-        if let Some(earlier) = rules
-            .iter()
-            .find(|earlier| earlier.conditions().cover(&conditions))
-        {
-            let message = format!(
-                "this rule can never match; the rule in line {} comes first",
-                earlier.line()
-            );
+        if let Some(earlier) = rules.iter().find(|earlier| earlier.conditions().cover(&conditions)) {
+            let message =
+                format!("this rule can never match; the rule in line {} comes first", earlier.line());
             return Err(Problem::at(&raw.span(), message));
         }
         rules.push(Rule::new(source.line(raw.span().start), conditions, action));
@@ -67,9 +62,7 @@ fn read_list<T, C: FromIterator<T>>(
 
 fn name(text: &str) -> Result<String, String> {
     if text.is_empty() || text.chars().any(char::is_control) {
-        return Err(format!(
-            "`{text}` is no name: it is empty or holds control characters"
-        ));
+        return Err(format!("`{text}` is no name: it is empty or holds control characters"));
     }
     Ok(text.to_owned())
 }
@@ -78,14 +71,12 @@ fn read_action(raw: &Spanned<RawRule>, chains: &BTreeMap<String, ChainSpec>) -> 
     match (&raw.get_ref().chain, &raw.get_ref().action) {
         (Some(chain), None) => read_chain(chain, chains),
         (None, Some(action)) => read_verdict(action),
-        (Some(_), Some(action)) => Err(Problem::at(
-            &action.span(),
-            "this rule has both `chain` and `action`; write one of them",
-        )),
-        (None, None) => Err(Problem::at(
-            &raw.span(),
-            "this rule does nothing; write either `chain` or `action`",
-        )),
+        (Some(_), Some(action)) => {
+            Err(Problem::at(&action.span(), "this rule has both `chain` and `action`; write one of them"))
+        }
+        (None, None) => {
+            Err(Problem::at(&raw.span(), "this rule does nothing; write either `chain` or `action`"))
+        }
     }
 }
 
@@ -100,11 +91,7 @@ fn read_chain(chain: &Text, chains: &BTreeMap<String, ChainSpec>) -> Result<Rule
 
 fn read_verdict(action: &Text) -> Result<RuleAction, Problem> {
     let exempt = choose("action", action, &[("exempt", true), ("deny", false)])?;
-    Ok(if exempt {
-        RuleAction::Exempt
-    } else {
-        RuleAction::Deny
-    })
+    Ok(if exempt { RuleAction::Exempt } else { RuleAction::Deny })
 }
 
 #[cfg(test)]
@@ -135,16 +122,8 @@ mod tests {
             ("users = ['a']", "groups = ['a']", false),
             ("groups = ['a']", "groups = ['a'], services = ['x']", true),
             ("groups = ['a'], services = ['x']", "groups = ['a']", false),
-            (
-                "from = ['10.0.0.0/8']",
-                "from = ['10.1.0.0/16', '10.2.3.4']",
-                true,
-            ),
-            (
-                "from = ['10.0.0.0/8']",
-                "from = ['10.1.0.0/16', '11.2.3.4']",
-                false,
-            ),
+            ("from = ['10.0.0.0/8']", "from = ['10.1.0.0/16', '10.2.3.4']", true),
+            ("from = ['10.0.0.0/8']", "from = ['10.1.0.0/16', '11.2.3.4']", false),
             ("ttys = ['pts/*']", "ttys = ['/dev/pts/1', 'pts/2*']", true),
             ("ttys = ['pts/1']", "ttys = ['pts/*']", false),
         ];
@@ -155,11 +134,7 @@ mod tests {
             let text = format!("{FACTOR}{}\n{}", rule(earlier), rule(later));
             if refused {
                 let line = text[..text.rfind("[[rules]]").unwrap()].lines().count() + 1;
-                assert_eq!(
-                    refusal(&text),
-                    format!("{line}:1: {never}"),
-                    "{earlier} before {later}"
-                );
+                assert_eq!(refusal(&text), format!("{line}:1: {never}"), "{earlier} before {later}");
             } else {
                 assert_eq!(parsed(&text).rules().len(), 2, "{earlier} before {later}");
             }
@@ -167,36 +142,20 @@ mod tests {
     }
 
     const RULES: &[Case] = &[
-        (
-            "nothing",
-            "users = ['a']",
-            "5:1: this rule does nothing; write either `chain` or `action`",
-        ),
+        ("nothing", "users = ['a']", "5:1: this rule does nothing; write either `chain` or `action`"),
         (
             "both",
             "chain = 'admin'\naction = 'deny'",
             "7:10: this rule has both `chain` and `action`; write one of them",
         ),
-        (
-            "action",
-            "action = 'allow'",
-            "6:10: unknown action `allow`; known: exempt, deny",
-        ),
-        (
-            "chain",
-            "chain = 'admim'",
-            "6:9: unknown chain `admim`; known: default, admin",
-        ),
+        ("action", "action = 'allow'", "6:10: unknown action `allow`; known: exempt, deny"),
+        ("chain", "chain = 'admim'", "6:9: unknown chain `admim`; known: default, admin"),
         (
             "key",
             "user = ['a']",
             "6:1: unknown key `user`; known: services, users, groups, from, ttys, chain, action",
         ),
-        (
-            "text for a list",
-            "users = 'a'",
-            "6:9: string \"a\"; it must be a list",
-        ),
+        ("text for a list", "users = 'a'", "6:9: string \"a\"; it must be a list"),
         (
             "empty list",
             "users = []\naction = 'deny'",

@@ -9,16 +9,10 @@ use crate::verifier::time::UnixTime;
 fn the_smallest_policy_is_one_factor() {
     let policy = parsed(FACTOR);
     let chain = policy.default_chain();
-    assert_eq!(
-        (chain.name(), chain.mode(), chain.required_steps()),
-        ("default", Mode::Fixed, 1)
-    );
+    assert_eq!((chain.name(), chain.mode(), chain.required_steps()), ("default", Mode::Fixed, 1));
     assert_eq!(chain.unenrolled(), Unenrolled::Deny);
     assert_eq!(policy.factors()[0].label.as_str(), "phone");
-    assert_eq!(
-        policy.throttle(),
-        &crate::verifier::policy::ThrottlePolicy::default()
-    );
+    assert_eq!(policy.throttle(), &crate::verifier::policy::ThrottlePolicy::default());
     assert_eq!(policy.prompt(), &crate::verifier::policy::PromptPolicy::default());
     assert_eq!((policy.rules().len(), policy.named_chains().count()), (0, 0));
 }
@@ -27,30 +21,15 @@ fn the_smallest_policy_is_one_factor() {
 fn named_chains_inherit_what_they_leave_out() {
     let policy = parsed(FULL);
     let default = policy.default_chain();
-    assert_eq!(
-        (default.mode(), default.required_steps(), default.factor_count()),
-        (Mode::Random, 2, 2)
-    );
-    assert_eq!(
-        default.unenrolled(),
-        Unenrolled::ExemptUntil(UnixTime::from_seconds(1_798_761_600))
-    );
+    assert_eq!((default.mode(), default.required_steps(), default.factor_count()), (Mode::Random, 2, 2));
+    assert_eq!(default.unenrolled(), Unenrolled::ExemptUntil(UnixTime::from_seconds(1_798_761_600)));
     let admin = policy.chain("admin").expect("admin");
     let order: Vec<_> = admin.factors().map(|factor| factor.id.as_str()).collect();
     assert_eq!(order, ["yubikey", "phone"]);
-    assert_eq!(
-        (admin.mode(), admin.on_wrong_code()),
-        (Mode::Random, OnWrongCode::Conceal)
-    );
-    assert_eq!(
-        (admin.unenrolled(), admin.required_steps()),
-        (Unenrolled::Deny, 2)
-    );
+    assert_eq!((admin.mode(), admin.on_wrong_code()), (Mode::Random, OnWrongCode::Conceal));
+    assert_eq!((admin.unenrolled(), admin.required_steps()), (Unenrolled::Deny, 2));
     let one = policy.chain("one").expect("one");
-    assert_eq!(
-        (one.required_steps(), one.factor_count(), one.unenrolled()),
-        (1, 1, default.unenrolled())
-    );
+    assert_eq!((one.required_steps(), one.factor_count(), one.unenrolled()), (1, 1, default.unenrolled()));
     let names: Vec<_> = policy.named_chains().map(ChainSpec::name).collect();
     assert_eq!(names, ["admin", "one"]);
     assert_eq!(policy.chain("default"), Some(default));
@@ -60,63 +39,30 @@ fn named_chains_inherit_what_they_leave_out() {
 #[test]
 fn values_of_factors_rules_prompt_and_throttle_arrive() {
     let policy = parsed(FULL);
-    let shown: Vec<_> = policy
-        .factors()
-        .iter()
-        .map(|factor| format!("{factor:?}"))
-        .collect();
-    assert!(
-        shown[0].contains("Totp { window: 0 }") && shown[0].contains("Sha256"),
-        "{}",
-        shown[0]
-    );
-    assert!(
-        shown[1].contains("Hotp { look_ahead: 100 }") && shown[1].contains("Digits(8)"),
-        "{}",
-        shown[1]
-    );
-    let rules: Vec<_> = policy
-        .rules()
-        .iter()
-        .map(|rule| (rule.line(), rule.to_string()))
-        .collect();
+    let shown: Vec<_> = policy.factors().iter().map(|factor| format!("{factor:?}")).collect();
+    assert!(shown[0].contains("Totp { window: 0 }") && shown[0].contains("Sha256"), "{}", shown[0]);
+    assert!(shown[1].contains("Hotp { look_ahead: 100 }") && shown[1].contains("Digits(8)"), "{}", shown[1]);
+    let rules: Vec<_> = policy.rules().iter().map(|rule| (rule.line(), rule.to_string())).collect();
     assert_eq!(
         rules,
         [
-            (
-                27,
-                "services sudo, sudo-i; groups wheel -> chain admin".to_owned()
-            ),
-            (
-                31,
-                "users root; from 10.0.0.0/8, ::1; ttys pts/* -> exempt".to_owned()
-            ),
+            (27, "services sudo, sudo-i; groups wheel -> chain admin".to_owned()),
+            (31, "users root; from 10.0.0.0/8, ::1; ttys pts/* -> exempt".to_owned()),
             (36, "any login -> deny".to_owned()),
         ]
     );
     assert_eq!(policy.prompt().render("App", 1, 2), "1/2 App: ");
-    assert_eq!(
-        (policy.prompt().echo(), policy.prompt().failure_message()),
-        (true, None)
-    );
+    assert_eq!((policy.prompt().echo(), policy.prompt().failure_message()), (true, None));
     let throttle = policy.throttle();
     assert_eq!((throttle.free_failures(), throttle.fail_delay_seconds()), (1, 0));
-    assert_eq!(
-        (throttle.wait_seconds_after(1), throttle.wait_seconds_after(2)),
-        (7, 14)
-    );
+    assert_eq!((throttle.wait_seconds_after(1), throttle.wait_seconds_after(2)), (7, 14));
 }
 
 #[test]
 fn a_chain_without_required_steps_needs_all_of_its_factors() {
-    let policy = parsed(&format!(
-        "{TWO}[chains.one]\nfactors = ['a']\n[chains.both]\nmode='random'\n"
-    ));
+    let policy = parsed(&format!("{TWO}[chains.one]\nfactors = ['a']\n[chains.both]\nmode='random'\n"));
     let steps = |name| policy.chain(name).map(ChainSpec::required_steps);
-    assert_eq!(
-        (steps("default"), steps("one"), steps("both")),
-        (Some(2), Some(1), Some(2))
-    );
+    assert_eq!((steps("default"), steps("one"), steps("both")), (Some(2), Some(1), Some(2)));
 }
 
 #[test]
@@ -125,12 +71,8 @@ fn a_chain_may_move_or_drop_the_deadline_it_inherits() {
     let chains = "[chains.a]\nuntil = 1970-01-02\n[chains.b]\nunenrolled = 'deny'\n[chains.c]\nunenrolled = 'exempt'\n";
     let policy = parsed(&format!("{top}{FACTOR}{chains}"));
     let until = |days: u64| Unenrolled::ExemptUntil(UnixTime::from_seconds(days * 86_400));
-    for (name, expected) in [
-        ("default", until(1)),
-        ("a", until(2)),
-        ("b", Unenrolled::Deny),
-        ("c", until(1)),
-    ] {
+    for (name, expected) in [("default", until(1)), ("a", until(2)), ("b", Unenrolled::Deny), ("c", until(1))]
+    {
         assert_eq!(policy.chain(name).expect(name).unenrolled(), expected, "{name}");
     }
 }
@@ -139,10 +81,7 @@ fn a_chain_may_move_or_drop_the_deadline_it_inherits() {
 fn byte_order_marks_and_dos_line_ends_are_taken() {
     let text = format!("\u{feff}{}", FULL.replace('\n', "\r\n"));
     assert_eq!(parsed(&text), parsed(FULL));
-    assert_eq!(
-        refusal("\u{feff}mode = 3"),
-        "1:8: integer `3`; it must be a string"
-    );
+    assert_eq!(refusal("\u{feff}mode = 3"), "1:8: integer `3`; it must be a string");
 }
 
 #[test]
@@ -156,14 +95,8 @@ fn a_policy_of_256_kib_is_read_and_no_larger_one() {
 #[test]
 fn errors_show_file_line_and_column() {
     let error = Policy::parse(&format!("\nmode = 'x'\n{FACTOR}"), "/etc/p.toml").unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "/etc/p.toml:2:8: unknown mode `x`; known: fixed, random"
-    );
-    assert_eq!(
-        (error.file(), error.line(), error.column()),
-        ("/etc/p.toml", 2, 8)
-    );
+    assert_eq!(error.to_string(), "/etc/p.toml:2:8: unknown mode `x`; known: fixed, random");
+    assert_eq!((error.file(), error.line(), error.column()), ("/etc/p.toml", 2, 8));
 }
 
 proptest! {

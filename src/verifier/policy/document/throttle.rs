@@ -21,57 +21,17 @@ pub(super) fn read(given: Option<&RawThrottle>) -> Result<ThrottlePolicy, Proble
 }
 
 fn read_failures(raw: &RawThrottle, into: &mut ThrottlePolicy) -> Result<(), Problem> {
-    set(
-        &mut into.free_failures,
-        "free_failures",
-        raw.free_failures.as_ref(),
-        1..=20,
-    )?;
-    set(
-        &mut into.long_after,
-        "long_after",
-        raw.long_after.as_ref(),
-        FAILURES,
-    )?;
-    set(
-        &mut into.lock_after,
-        "lock_after",
-        raw.lock_after.as_ref(),
-        FAILURES,
-    )
+    set(&mut into.free_failures, "free_failures", raw.free_failures.as_ref(), 1..=20)?;
+    set(&mut into.long_after, "long_after", raw.long_after.as_ref(), FAILURES)?;
+    set(&mut into.lock_after, "lock_after", raw.lock_after.as_ref(), FAILURES)
 }
 
 fn read_waits(raw: &RawThrottle, into: &mut ThrottlePolicy) -> Result<(), Problem> {
-    set(
-        &mut into.first_wait_seconds,
-        "first_wait_seconds",
-        raw.first_wait_seconds.as_ref(),
-        WAITS,
-    )?;
-    set(
-        &mut into.longest_wait_seconds,
-        "longest_wait_seconds",
-        raw.longest_wait_seconds.as_ref(),
-        WAITS,
-    )?;
-    set(
-        &mut into.long_wait_seconds,
-        "long_wait_seconds",
-        raw.long_wait_seconds.as_ref(),
-        WAITS,
-    )?;
-    set(
-        &mut into.lock_wait_seconds,
-        "lock_wait_seconds",
-        raw.lock_wait_seconds.as_ref(),
-        WAITS,
-    )?;
-    set(
-        &mut into.fail_delay_seconds,
-        "fail_delay_seconds",
-        raw.fail_delay_seconds.as_ref(),
-        0..=30,
-    )
+    set(&mut into.first_wait_seconds, "first_wait_seconds", raw.first_wait_seconds.as_ref(), WAITS)?;
+    set(&mut into.longest_wait_seconds, "longest_wait_seconds", raw.longest_wait_seconds.as_ref(), WAITS)?;
+    set(&mut into.long_wait_seconds, "long_wait_seconds", raw.long_wait_seconds.as_ref(), WAITS)?;
+    set(&mut into.lock_wait_seconds, "lock_wait_seconds", raw.lock_wait_seconds.as_ref(), WAITS)?;
+    set(&mut into.fail_delay_seconds, "fail_delay_seconds", raw.fail_delay_seconds.as_ref(), 0..=30)
 }
 
 /// Takes the number that is written, or leaves the default.
@@ -86,42 +46,14 @@ where
 }
 
 fn check_order(raw: &RawThrottle, throttle: &ThrottlePolicy) -> Result<(), Problem> {
-    let free = (
-        "free_failures",
-        u64::from(throttle.free_failures),
-        raw.free_failures.as_ref(),
-    );
-    let long = (
-        "long_after",
-        u64::from(throttle.long_after),
-        raw.long_after.as_ref(),
-    );
-    let lock = (
-        "lock_after",
-        u64::from(throttle.lock_after),
-        raw.lock_after.as_ref(),
-    );
+    let free = ("free_failures", u64::from(throttle.free_failures), raw.free_failures.as_ref());
+    let long = ("long_after", u64::from(throttle.long_after), raw.long_after.as_ref());
+    let lock = ("lock_after", u64::from(throttle.lock_after), raw.lock_after.as_ref());
     check_ascending(&[free, long, lock])?;
-    let first = (
-        "first_wait_seconds",
-        throttle.first_wait_seconds,
-        raw.first_wait_seconds.as_ref(),
-    );
-    let longest = (
-        "longest_wait_seconds",
-        throttle.longest_wait_seconds,
-        raw.longest_wait_seconds.as_ref(),
-    );
-    let long = (
-        "long_wait_seconds",
-        throttle.long_wait_seconds,
-        raw.long_wait_seconds.as_ref(),
-    );
-    let lock = (
-        "lock_wait_seconds",
-        throttle.lock_wait_seconds,
-        raw.lock_wait_seconds.as_ref(),
-    );
+    let first = ("first_wait_seconds", throttle.first_wait_seconds, raw.first_wait_seconds.as_ref());
+    let longest = ("longest_wait_seconds", throttle.longest_wait_seconds, raw.longest_wait_seconds.as_ref());
+    let long = ("long_wait_seconds", throttle.long_wait_seconds, raw.long_wait_seconds.as_ref());
+    let lock = ("lock_wait_seconds", throttle.lock_wait_seconds, raw.lock_wait_seconds.as_ref());
     check_ascending(&[first, longest, long, lock])
 }
 
@@ -138,10 +70,9 @@ fn check_ascending(places: &[Place<'_>]) -> Result<(), Problem> {
             None => format!("`{low_key}` is {low}; it must be at most `{high_key}` ({high})"),
         };
         let place = high_at.or(*low_at);
-        return Err(place.map_or_else(
-            || Problem::at_start(&*message),
-            |at| Problem::at(&at.span(), &*message),
-        ));
+        return Err(
+            place.map_or_else(|| Problem::at_start(&*message), |at| Problem::at(&at.span(), &*message))
+        );
     }
     Ok(())
 }
@@ -158,36 +89,17 @@ mod tests {
     #[test]
     fn throttles_that_ease_with_failures_are_refused() {
         check(&format!("{FACTOR}[throttle]\n"), "", THROTTLES);
-        for accepted in [
-            "free_failures = 20",
-            "long_after = 5\nlock_after = 5",
-            "lock_wait_seconds = 604800",
-        ] {
+        for accepted in ["free_failures = 20", "long_after = 5\nlock_after = 5", "lock_wait_seconds = 604800"]
+        {
             parsed(&format!("{FACTOR}[throttle]\n{accepted}"));
         }
     }
 
     const THROTTLES: &[Case] = &[
-        (
-            "free",
-            "free_failures = 0",
-            "5:17: `free_failures` is 0; it must be 1 to 20",
-        ),
-        (
-            "free",
-            "free_failures = 21",
-            "5:17: `free_failures` is 21; it must be 1 to 20",
-        ),
-        (
-            "wait",
-            "lock_wait_seconds = 604801",
-            "5:21: `lock_wait_seconds` is 604801; it must be 1 to 604800",
-        ),
-        (
-            "delay",
-            "fail_delay_seconds = 31",
-            "5:22: `fail_delay_seconds` is 31; it must be 0 to 30",
-        ),
+        ("free", "free_failures = 0", "5:17: `free_failures` is 0; it must be 1 to 20"),
+        ("free", "free_failures = 21", "5:17: `free_failures` is 21; it must be 1 to 20"),
+        ("wait", "lock_wait_seconds = 604801", "5:21: `lock_wait_seconds` is 604801; it must be 1 to 604800"),
+        ("delay", "fail_delay_seconds = 31", "5:22: `fail_delay_seconds` is 31; it must be 0 to 30"),
         (
             "long before free",
             "long_after = 4",
