@@ -1,0 +1,53 @@
+# make demo and make test do all the set-up themselves; see README.md.
+
+PREFIX ?= /usr/local
+PAMDIR ?= $(shell cc -print-multiarch 2>/dev/null | sed 's,^..*,/lib/&/security,;s,^$$,/lib/security,')
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+
+CARGO ?= cargo
+target := $(or $(CARGO_TARGET_DIR),target)
+# The module is built alone, without the command's crates; the sections of debug lines stay out of it.
+module_build := $(CARGO) rustc --locked --release --lib --no-default-features --crate-type cdylib
+command_build := $(CARGO) build --locked --release --bin mfa-chain
+
+.PHONY: all build demo test test-rust test-e2e lint fmt install uninstall clean
+
+all: build
+
+build:
+	@tools/require build
+	$(module_build)
+	@mkdir -p build
+	@install -m 644 $(target)/release/libpam_mfa_chain.so build/pam_mfa_chain.so
+	@strip --strip-unneeded build/pam_mfa_chain.so
+	$(command_build)
+	@install -m 755 $(target)/release/mfa-chain build/mfa-chain
+	@strip build/mfa-chain
+
+demo: build
+	@build/mfa-chain demo
+
+test: build
+	@tools/require test
+	$(MAKE) --no-print-directory test-rust
+	$(MAKE) --no-print-directory test-e2e
+
+test-rust:
+	$(CARGO) test --locked
+
+test-e2e:
+	tests/e2e/run
+
+lint:
+	@tools/require lint
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --lib --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --quiet
+
+fmt:
+	$(CARGO) fmt
+
+clean:
+	rm -rf build $(target)
