@@ -1,0 +1,56 @@
+"""A program on a terminal of its own, and the dialogue with it."""
+
+import io
+
+import pexpect
+
+from machine import accounts
+from machine.syslog import GUARD_SECONDS
+
+
+class Terminal:
+    """Runs a program on a pty; prompts are awaited word by word, answers are typed without echo."""
+
+    def __init__(self, argv, user=None):
+        self._seen = io.StringIO()
+        self._child = pexpect.spawn(
+            str(argv[0]),
+            [str(word) for word in argv[1:]],
+            timeout=GUARD_SECONDS,
+            encoding="utf-8",
+            codec_errors="backslashreplace",
+            dimensions=(24, 200),  # wide: a folded prompt would match nothing
+            preexec_fn=accounts.becoming(user) if user else None,
+        )
+        self._child.logfile_read = self._seen
+        self._child.delaybeforesend = None  # every program here drops type-ahead before its prompt, not after
+
+    def asks(self, *prompts):
+        """Waits for one of the prompts and returns it."""
+        return prompts[self._child.expect_exact(list(prompts))]
+
+    def answers(self, text):
+        self._child.sendline(text)
+
+    def dialogue(self, *exchanges):
+        """Waits for each prompt in turn and types its answer."""
+        for prompt, answer in exchanges:
+            self.asks(prompt)
+            self.answers(answer)
+
+    def interrupt(self):
+        """Presses ^C."""
+        self._child.sendintr()
+
+    def ends(self):
+        """Waits for the end, which no further prompt may delay; returns the exit status."""
+        self._child.expect(pexpect.EOF)
+        self._child.close()
+        return self._child.exitstatus
+
+    def text(self):
+        """All that was shown so far, with plain line ends."""
+        return self._seen.getvalue().replace("\r\n", "\n")
+
+    def close(self):
+        self._child.close(force=True)
