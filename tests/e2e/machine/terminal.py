@@ -1,6 +1,8 @@
 """A program on a terminal of its own, and the dialogue with it."""
 
 import io
+import time
+from pathlib import Path
 
 import pexpect
 
@@ -39,7 +41,14 @@ class Terminal:
             self.answers(answer)
 
     def interrupt(self):
-        """Presses ^C."""
+        """Presses ^C once the program sleeps in its read.
+
+        sudo and ssh only note a signal that comes between their prompt and their read, and then
+        read on for ever; a person is never that quick. The kernel tells nobody when a process
+        falls asleep, so its state is asked for.
+        """
+        while _state(self._child.pid) != "S":
+            time.sleep(0.001)
         self._child.sendintr()
 
     def ends(self):
@@ -49,8 +58,12 @@ class Terminal:
         return self._child.exitstatus
 
     def text(self):
-        """All that was shown so far, with plain line ends."""
-        return self._seen.getvalue().replace("\r\n", "\n")
+        """All that was shown so far, without the carriage returns of a terminal."""
+        return self._seen.getvalue().replace("\r", "")
 
     def close(self):
         self._child.close(force=True)
+
+
+def _state(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
