@@ -1,0 +1,53 @@
+"""The policy file and the store of the private machine."""
+
+import shutil
+from pathlib import Path
+
+FILE = Path("/etc/mfa-chain/policy.toml")
+STORE = Path("/var/lib/mfa-chain")
+
+TWO_TOTP = """\
+version = 1
+mode = "fixed"
+required_steps = 2
+[[factors]]
+id = "phone"
+label = "Authenticator app"
+type = "totp"
+[[factors]]
+id = "token"
+label = "Hardware token"
+type = "totp"
+[throttle]
+fail_delay_seconds = 0
+"""
+HOTP_THEN_TOTP = TWO_TOTP.replace('"totp"', '"hotp"', 1)
+RANDOM = TWO_TOTP.replace('mode = "fixed"', 'mode = "random"')
+TOKEN_FIRST_IN_SUDO = TWO_TOTP.replace(
+    "[throttle]",
+    """\
+[chains.admin]
+factors = ["token", "phone"]
+required_steps = 2
+[[rules]]
+services = ["sudo"]
+chain = "admin"
+[throttle]""",
+)
+
+PHONE_FIRST = "Authenticator app code (step 1 of 2): "
+TOKEN_SECOND = "Hardware token code (step 2 of 2): "
+TOKEN_FIRST = "Hardware token code (step 1 of 2): "
+PHONE_SECOND = "Authenticator app code (step 2 of 2): "
+
+
+def write(text):
+    FILE.parent.mkdir(mode=0o755, exist_ok=True)
+    FILE.write_text(text)
+    FILE.chmod(0o644)
+
+
+def empty_store():
+    """The store as the package installs it: there, root's alone, and with nobody in it."""
+    shutil.rmtree(STORE, ignore_errors=True)
+    STORE.mkdir(mode=0o700)
