@@ -51,3 +51,7 @@ fmt:
 
 clean:
 	rm -rf build $(target)
+
+include packaging/packaging.mk
+include tests/faults/faults.mk
+include benches/bench.mk

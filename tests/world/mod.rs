@@ -1,0 +1,218 @@
+//! A world for the engine: a clock that is set, accounts that are listed, codes that are computed.
+#![allow(dead_code)] // each test binary uses its part
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+use pam_mfa_chain::verifier::attempt::{Attempt, Begin, Orchestrator, Submission};
+use pam_mfa_chain::verifier::credential::{Credential, MovingFactor};
+use pam_mfa_chain::verifier::event::Event;
+use pam_mfa_chain::verifier::login_state::DrawKey;
+use pam_mfa_chain::verifier::memory_store::MemoryStore;
+use pam_mfa_chain::verifier::otp::{Algorithm, Digits, Period};
+use pam_mfa_chain::verifier::policy::{FactorId, Policy};
+use pam_mfa_chain::verifier::ports::{Accounts, AccountsError, Audit, Clock};
+use pam_mfa_chain::verifier::record::UserRecord;
+use pam_mfa_chain::verifier::recovery::RecoverySet;
+use pam_mfa_chain::verifier::request::Request;
+use pam_mfa_chain::verifier::response::Response;
+use pam_mfa_chain::verifier::secret::SharedSecret;
+use pam_mfa_chain::verifier::time::UnixTime;
+use pam_mfa_chain::verifier::verdict::{DenyReason, Verdict};
+use zeroize::Zeroizing;
+
+/// Noon of a day in 2026, in the middle of a time step.
+pub const NOW: u64 = 1_790_000_010;
+
+pub struct World {
+    pub policy: Policy,
+    pub store: MemoryStore,
+    pub clock: SetClock,
+    pub accounts: Listed,
+    pub audit: Trail,
+}
+
+pub type Engine<'a> = Orchestrator<'a, MemoryStore, SetClock, Listed, Trail>;
+pub type Open<'a> = Attempt<'a, MemoryStore, SetClock, Listed, Trail>;
+
+impl World {
+    /// A world under `policy`; nobody is enrolled.
+    pub fn new(policy: &str) -> Self {
+        Self {
+            policy: Policy::parse(policy, "policy.toml").unwrap_or_else(|error| panic!("{error}")),
+            store: MemoryStore::new(DrawKey([9; 32])),
+            clock: SetClock(Cell::new(NOW)),
+            accounts: Listed::default(),
+            audit: Trail::default(),
+        }
+    }
+
+    /// Enrols `user` in every factor of the policy, each with a key of its own.
+    pub fn enrol_all(&self, user: &str) {
+        let ids: Vec<String> = self.policy.factors().iter().map(|factor| factor.id.to_string()).collect();
+        self.enrol(user, &ids.iter().map(String::as_str).collect::<Vec<_>>(), None);
+    }
+
+    /// Enrols `user` in some factors.
+    pub fn enrol(&self, user: &str, factors: &[&str], recovery: Option<RecoverySet>) {
+        let credentials = factors.iter().map(|id| self.credential(id)).collect();
+        self.store.enrol(user, UserRecord::new(credentials, recovery).expect("record"));
+    }
+
+    /// The credential that `enrol` makes for a factor.
+    pub fn credential(&self, id: &str) -> Credential {
+        let factor = self.policy.factor(id).expect("a factor of the policy");
+        let moving = match factor.kind.name() {
+            "totp" => MovingFactor::Totp(factor.enrolment.period),
+            _ => MovingFactor::Hotp,
+        };
+        Credential {
+            factor: factor.id.clone(),
+            moving,
+            algorithm: factor.enrolment.algorithm,
+            digits: factor.enrolment.digits,
+            secret: key_of(id),
+            first: 0,
+            enrolled_at: UnixTime::default(),
+        }
+    }
+
+    /// The code of `factor` for a time step so many steps from now, or for a counter.
+    pub fn code(&self, factor: &str, offset: i64) -> String {
+        let credential = self.credential(factor);
+        let at = match credential.step_at(self.clock.now()) {
+            Some(step) => step.checked_add_signed(offset).expect("step"),
+            None => u64::try_from(offset).expect("counter"),
+        };
+        credential.code(at).to_string()
+    }
+
+    pub fn engine(&self) -> Engine<'_> {
+        Orchestrator {
+            policy: &self.policy,
+            store: &self.store,
+            clock: &self.clock,
+            accounts: &self.accounts,
+            audit: &self.audit,
+        }
+    }
+
+    /// Passes or fails one attempt: `answer` says what is typed for each factor asked.
+    pub fn login(&self, user: &str, answer: impl FnMut(&str) -> String) -> Ending {
+        self.login_through("sshd", user, answer)
+    }
+
+    pub fn login_through(&self, service: &str, user: &str, mut answer: impl FnMut(&str) -> String) -> Ending {
+        let engine = self.engine();
+        let mut asked = Vec::new();
+        let mut attempt = match engine.begin(&Request::new(service, user)) {
+            Begin::Over(verdict) => return Ending { asked, verdict },
+            Begin::Attempt(attempt) => attempt,
+        };
+        loop {
+            let factor = attempt.expected().factor.id.to_string();
+            asked.push(factor.clone());
+            match attempt.submit(&factor, typed(&answer(&factor))).expect("the expected factor") {
+                Submission::NextStep(next) => attempt = next,
+                Submission::Complete(proof) => return Ending { asked, verdict: Verdict::Grant(proof) },
+                Submission::Reset(reason) => return Ending { asked, verdict: Verdict::Deny(reason) },
+            }
+        }
+    }
+
+    pub fn failures(&self, user: &str) -> u32 {
+        self.store.state(user).expect("a state").failures.count
+    }
+}
+
+/// How a login ended, and the factors it asked for on the way.
+#[derive(Debug)]
+pub struct Ending {
+    pub asked: Vec<String>,
+    pub verdict: Verdict,
+}
+
+impl Ending {
+    pub fn granted(&self) -> bool {
+        matches!(self.verdict, Verdict::Grant(_))
+    }
+
+    pub fn reason(&self) -> &DenyReason {
+        match &self.verdict {
+            Verdict::Deny(reason) => reason,
+            other => panic!("not denied: {other:?}"),
+        }
+    }
+}
+
+pub fn typed(text: &str) -> Response {
+    Response::from_bytes(text.as_bytes())
+}
+
+/// A key that follows from the factor's name.
+pub fn key_of(id: &str) -> SharedSecret {
+    let bytes: Vec<u8> = id.bytes().cycle().take(20).collect();
+    SharedSecret::from_bytes(Zeroizing::new(bytes)).expect("160 bits")
+}
+
+pub fn totp(secret: &[u8], algorithm: Algorithm, digits: u64, period: u64) -> Credential {
+    Credential {
+        factor: FactorId::parse("phone").expect("id"),
+        moving: MovingFactor::Totp(Period::from_seconds(period).expect("period")),
+        algorithm,
+        digits: Digits::new(digits).expect("digits"),
+        secret: SharedSecret::from_bytes(Zeroizing::new(secret.to_vec())).expect("secret"),
+        first: 0,
+        enrolled_at: UnixTime::default(),
+    }
+}
+
+#[derive(Debug)]
+pub struct SetClock(pub Cell<u64>);
+
+impl SetClock {
+    pub fn advance(&self, seconds: u64) {
+        self.0.set(self.0.get() + seconds);
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_seconds(self.0.get())
+    }
+}
+
+/// Accounts that the system lists; group membership as `user:group`.
+#[derive(Debug, Default)]
+pub struct Listed {
+    pub users: RefCell<BTreeSet<String>>,
+    pub members: RefCell<BTreeSet<String>>,
+    pub broken: Cell<bool>,
+}
+
+impl Accounts for Listed {
+    fn lists(&self, user: &str) -> Result<bool, AccountsError> {
+        if self.broken.get() {
+            Err(AccountsError("down".to_owned()))
+        } else {
+            Ok(self.users.borrow().contains(user))
+        }
+    }
+
+    fn is_member(&self, user: &str, group: &str) -> Result<bool, AccountsError> {
+        if self.broken.get() {
+            return Err(AccountsError("down".to_owned()));
+        }
+        Ok(self.members.borrow().contains(&format!("{user}:{group}")))
+    }
+}
+
+/// The audit trail, kept to look at.
+#[derive(Debug, Default)]
+pub struct Trail(pub RefCell<Vec<String>>);
+
+impl Audit for Trail {
+    fn record(&self, event: &Event) {
+        self.0.borrow_mut().push(event.line().to_owned());
+    }
+}
