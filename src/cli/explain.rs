@@ -10,6 +10,9 @@ use super::failure::{Exit, Failure};
 ///
 /// Always, so far.
 pub fn run(context: &Context, arguments: &ExplainArguments) -> Result<Exit, Failure> {
-    let _ = (context, arguments);
+    let _ = context;
+    if arguments.user.is_empty() {
+        return Ok(Exit::Denied);
+    }
     Err(Failure::refused("not built yet"))
 }
