@@ -9,6 +9,7 @@ mod check;
 mod demo;
 mod explain;
 mod failure;
+mod module_path;
 mod output;
 mod qr;
 mod rehearse;
