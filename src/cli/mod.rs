@@ -13,6 +13,7 @@ mod module_path;
 mod output;
 mod qr;
 mod rehearse;
+mod utc;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -57,11 +57,11 @@ impl Outlook {
             obstacles: Vec::new(),
             recovery_codes: None,
         };
-        let (record, state) = files_of(store, request)?;
+        let (record, login_state) = files_of(store, request)?;
         if !genuine && !exempt {
             outlook.obstacles.push(outlook.unenrolled(spec));
         }
-        if let (false, Some(state)) = (exempt, state) {
+        if let (false, Some(state)) = (exempt, login_state) {
             outlook.recovery_codes = record.recovery().map(|set| state.recovery_codes_left(set));
             outlook.obstacles.extend(throttled(&state, throttle, now));
             let steps = outlook.steps.iter().filter(|_| genuine);

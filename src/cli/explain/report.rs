@@ -19,10 +19,8 @@ impl Explanation<'_> {
             None => writeln!(text, "rule     no rule: the default chain"),
         };
         match &self.fate {
-            Fate::Deny => text.push_str("verdict  denied by the rule, without being asked\n"),
-            Fate::Exempt => {
-                text.push_str("verdict  exempt: no code is asked, the rest of the stack decides\n")
-            }
+            Fate::Deny => text.push_str(DENIED),
+            Fate::Exempt => text.push_str(EXEMPT),
             Fate::Require(spec, outlook) => show_chain(&mut text, spec, outlook),
         }
         for note in &self.notes {
@@ -154,3 +152,5 @@ const fn mode_name(mode: Mode) -> &'static str {
 }
 
 const ROLL_OUT: &str = "exempt: not enrolled enough, and the roll-out deadline has not passed";
+const DENIED: &str = "verdict  denied by the rule, without being asked\n";
+const EXEMPT: &str = "verdict  exempt: no code is asked, the rest of the stack decides\n";
