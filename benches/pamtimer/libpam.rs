@@ -1,0 +1,137 @@
+//! One transaction of libpam, timed.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::ptr;
+use std::time::Instant;
+
+use crate::stacks::Claimant;
+
+/// What one transaction came to.
+#[derive(Clone, Copy)]
+pub struct Timing {
+    pub code: c_int,
+    pub authenticate_ns: u64,
+    pub whole_ns: u64,
+}
+
+/// How transactions are run.
+#[derive(Clone, Copy)]
+pub struct Manner {
+    /// The application waits after a failure as libpam asks it to.
+    pub delays: bool,
+    /// A system call before and after `pam_authenticate` that stands out in a trace.
+    pub marks: bool,
+}
+
+/// Runs one transaction of `service` in `folder`.
+pub fn transaction(folder: &CStr, service: &CStr, claimant: &Claimant, manner: Manner) -> Timing {
+    let user = CString::new(claimant.user.as_str()).expect("no NUL");
+    let mut answers = claimant.answers.iter();
+    let conversation = PamConv { conv: converse, appdata: (&raw mut answers).cast() };
+    let mut handle = ptr::null_mut();
+    let began = Instant::now();
+    // SAFETY: pam_start_confdir(3): NUL-terminated texts, and a conversation that outlives the handle.
+    let code = unsafe {
+        pam_start_confdir(
+            service.as_ptr(),
+            user.as_ptr(),
+            &raw const conversation,
+            folder.as_ptr(),
+            &raw mut handle,
+        )
+    };
+    assert_eq!(code, 0, "libpam starts");
+    // SAFETY: an open handle; pam_set_item(3) copies texts.
+    unsafe { pam_set_item(handle, PAM_RHOST, c"192.0.2.7".as_ptr().cast()) };
+    if !manner.delays {
+        // SAFETY: an open handle; the item is a function of this signature (pam_fail_delay(3)).
+        unsafe { pam_set_item(handle, PAM_FAIL_DELAY, no_delay as *const c_void) };
+    }
+    mark(manner, c"pamtimer:begin");
+    let asked = Instant::now();
+    // SAFETY: an open handle.
+    let code = unsafe { pam_authenticate(handle, 0) };
+    let authenticate_ns = nanoseconds(asked);
+    mark(manner, c"pamtimer:end");
+    // SAFETY: the handle, ended once.
+    unsafe { pam_end(handle, code) };
+    Timing { code, authenticate_ns, whole_ns: nanoseconds(began) }
+}
+
+fn nanoseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn mark(manner: Manner, name: &CStr) {
+    if manner.marks {
+        // SAFETY: access(2) of a NUL-terminated name.
+        unsafe { libc::access(name.as_ptr(), libc::F_OK) };
+    }
+}
+
+extern "C" fn no_delay(_code: c_int, _microseconds: c_uint, _appdata: *mut c_void) {}
+
+type Answers<'a> = std::slice::Iter<'a, String>;
+
+unsafe extern "C" fn converse(
+    count: c_int,
+    messages: *const *const PamMessage,
+    responses: *mut *mut PamResponse,
+    appdata: *mut c_void,
+) -> c_int {
+    assert_eq!(count, 1, "one message a call");
+    // SAFETY: the answers that the transaction was started with.
+    let answers = unsafe { &mut *appdata.cast::<Answers<'_>>() };
+    // SAFETY: pam_conv(3): an array of one pointer to a message.
+    let style = unsafe { (**messages).style };
+    // SAFETY: calloc(3) of one response, which the module frees.
+    let response: *mut PamResponse = unsafe { libc::calloc(1, size_of::<PamResponse>()) }.cast();
+    if style == PAM_PROMPT_ECHO_OFF || style == PAM_PROMPT_ECHO_ON {
+        let Some(answer) = answers.next() else { return PAM_CONV_ERR };
+        let answer = CString::new(answer.as_str()).expect("no NUL");
+        // SAFETY: calloc gave a whole response, and strdup(3) a copy that the module frees.
+        unsafe { (*response).text = libc::strdup(answer.as_ptr()) };
+    }
+    // SAFETY: pam_conv(3): a place for one pointer.
+    unsafe { responses.write(response) };
+    0
+}
+
+#[repr(C)]
+struct PamMessage {
+    style: c_int,
+    text: *const c_char,
+}
+
+#[repr(C)]
+struct PamResponse {
+    text: *mut c_char,
+    code: c_int,
+}
+
+#[repr(C)]
+struct PamConv {
+    conv:
+        unsafe extern "C" fn(c_int, *const *const PamMessage, *mut *mut PamResponse, *mut c_void) -> c_int,
+    appdata: *mut c_void,
+}
+
+const PAM_RHOST: c_int = 4;
+const PAM_FAIL_DELAY: c_int = 10;
+const PAM_CONV_ERR: c_int = 19;
+const PAM_PROMPT_ECHO_OFF: c_int = 1;
+const PAM_PROMPT_ECHO_ON: c_int = 2;
+
+#[link(name = "pam")]
+unsafe extern "C" {
+    fn pam_start_confdir(
+        service: *const c_char,
+        user: *const c_char,
+        conversation: *const PamConv,
+        folder: *const c_char,
+        handle: *mut *mut c_void,
+    ) -> c_int;
+    fn pam_authenticate(handle: *mut c_void, flags: c_int) -> c_int;
+    fn pam_set_item(handle: *mut c_void, item: c_int, value: *const c_void) -> c_int;
+    fn pam_end(handle: *mut c_void, status: c_int) -> c_int;
+}
