@@ -236,6 +236,23 @@ fn one_recovery_code_is_not_good_for_two_steps() {
 }
 
 #[test]
+fn a_new_recovery_set_voids_the_old_one_and_its_marks() {
+    let world = with_recovery(&[1]);
+    let old = recovery_code(1).to_groups().to_string();
+    assert!(
+        world
+            .login("alice", |factor| if factor == "phone" { old.clone() } else { world.code(factor, 0) })
+            .granted()
+    );
+    let mut state = world.store.state("alice").expect("state");
+    let set = RecoverySet::new(78, vec![RecoveryHash::of(&recovery_code(2), [2; 16]); 2]).expect("a set");
+    assert_eq!(state.recovery_codes_left(&set), 2);
+    state.use_recovery_code(&set, 1, pam_mfa_chain::verifier::time::UnixTime::default());
+    assert_eq!(state.recovery_codes_left(&set), 1);
+    assert!(!state.recovery_code_is_used(&set, 0), "the mark was of the old set");
+}
+
+#[test]
 fn a_recovery_code_of_somebody_else_is_refused() {
     let world = with_recovery(&[1]);
     let ending = world.login("alice", |_| recovery_code(3).to_groups().to_string());
