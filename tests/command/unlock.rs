@@ -2,8 +2,9 @@
 
 use pam_mfa_chain::verifier::login_state::Failures;
 use pam_mfa_chain::verifier::time::UnixTime;
+use pam_mfa_chain::verifier::username::Username;
 
-use super::scratch::{OTHER_SECRET, SECRET, Scratch, now};
+use super::scratch::{OTHER_SECRET, SECRET, Scratch, hotp, now};
 
 #[test]
 fn failures_are_forgotten_and_used_codes_stay_used() {
@@ -38,6 +39,27 @@ fn a_damaged_state_is_told_and_made_anew_on_demand_alone() {
     assert_eq!(scratch.status("alice")["recovery_codes_left"], 0);
     let facts = scratch.run("unlock alice --reset-state --json").expect(0).json();
     assert_eq!(facts["state_reset"], true);
+}
+
+#[test]
+fn a_token_of_a_fixed_secret_counts_again_once_it_is_proven_anew() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "token", SECRET);
+    scratch.run("unlock alice --reset-state").expect(0);
+    let lowest = || {
+        let record = scratch.store().record(&Username::parse("alice").expect("name")).expect("store");
+        let mut next = 0;
+        scratch.change_state("alice", |_, state| {
+            next = state.next_acceptable(&record.expect("record").credentials()[0]);
+        });
+        next
+    };
+    scratch.enroll("alice", "token", SECRET);
+    assert_eq!(lowest(), u64::MAX, "not proven");
+    let path = scratch.write("given", SECRET);
+    let codes = format!("{}\n{}\n", hotp(SECRET, 2), hotp(SECRET, 3));
+    scratch.run_with_input(&format!("enroll alice token --secret-file {path}"), &codes).expect(0);
+    assert_eq!(lowest(), 4);
 }
 
 #[test]
