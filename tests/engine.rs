@@ -1,4 +1,5 @@
 //! What one attempt after another does, on a clock that is set.
+#![cfg(test)]
 
 mod world;
 
@@ -505,7 +506,7 @@ const ROLL_OUT: &str =
 #[test]
 fn a_roll_out_exempts_listed_users_who_are_not_enrolled_until_its_deadline() {
     let world = World::new(ROLL_OUT);
-    world.accounts.users.borrow_mut().insert("bob".to_owned());
+    world.accounts.users.borrow_mut().extend(["alice".to_owned(), "bob".to_owned()]);
     world.enrol_all("alice");
     assert_eq!(world.login("bob", |_| panic!("asked")).verdict, Verdict::Exempt(Exemption::RollOut));
     assert!(!world.login("alice", |_| "000000".into()).granted(), "who is enrolled is asked");

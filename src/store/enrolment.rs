@@ -68,6 +68,8 @@ impl FileStore {
             self.replace_record(user, &UserRecord::default())?;
         }
         if !dir.has(&state)? {
+            // A state that was lost knew which codes are used; a fresh one in its place would not.
+            self.check_not_enrolled(user)?;
             let fresh = LoginState { draw_key: random_draw_key(dir.path())?, ..LoginState::default() };
             self.create_state(&state, &Content::User(fresh))?;
         }
