@@ -36,10 +36,10 @@ impl Enrolments {
         found
     }
 
-    /// How many users have a record.
+    /// How many users have a record; `None` where that can't be told.
     #[must_use]
-    pub const fn users(&self) -> usize {
-        self.users
+    pub fn users(&self) -> Option<usize> {
+        (!self.closed).then_some(self.users)
     }
 
     /// The store in a few words.
