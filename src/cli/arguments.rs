@@ -6,7 +6,6 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::qr::QrOutput;
 use crate::store::{DEFAULT_POLICY, DEFAULT_STORE};
-use crate::verifier::recovery::RecoverySet;
 use crate::verifier::username::Username;
 
 /// Enrol users, check policies and rehearse logins for the PAM module `pam_mfa_chain.so`.
@@ -195,7 +194,7 @@ pub enum Shell {
     Fish,
 }
 
-const MAX_CODES: i64 = RecoverySet::MAX_CODES as i64;
+const MAX_CODES: i64 = 64;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -210,10 +209,16 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::verifier::recovery::RecoverySet;
 
     #[test]
     fn the_definition_of_the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn as_many_recovery_codes_are_taken_as_a_set_holds() {
+        assert_eq!(i64::try_from(RecoverySet::MAX_CODES), Ok(MAX_CODES));
     }
 
     #[test]

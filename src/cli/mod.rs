@@ -6,13 +6,25 @@
 
 mod arguments;
 mod check;
+mod completions;
+mod confirmation;
 mod demo;
+mod enroll;
+mod enrolled;
 mod explain;
 mod failure;
+mod otpauth;
 mod module_path;
 mod output;
 mod qr;
+mod readiness;
+mod recovery;
 mod rehearse;
+mod revoke;
+mod secret_input;
+mod status;
+mod terminal;
+mod unlock;
 mod utc;
 
 use std::path::PathBuf;
@@ -72,10 +84,15 @@ fn run(arguments: Arguments, libpam: &dyn Libpam) -> Result<Exit, Failure> {
     let Arguments { global, command } = arguments;
     let context = Context { policy: global.policy, store: global.store, json: global.json };
     match command {
+        Command::Enroll(arguments) => enroll::run(&context, &arguments),
+        Command::Status(arguments) => status::run(&context, &arguments),
+        Command::Revoke(arguments) => revoke::run(&context, &arguments),
+        Command::Unlock(arguments) => unlock::run(&context, &arguments),
+        Command::Recovery(arguments) => recovery::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),
         Command::Explain(arguments) => explain::run(&context, &arguments),
         Command::Try(arguments) => rehearse::run(&context, &arguments, libpam),
         Command::Demo(arguments) => demo::run(&context, &arguments, libpam),
-        _ => Err(Failure::refused("not built yet")),
+        Command::Completions(arguments) => completions::run(&arguments),
     }
 }
