@@ -5,6 +5,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::super::failure::{Exit, Failure};
+use super::super::module_path;
 use super::super::output::print;
 use super::devices;
 use super::hands::{Hands, Seen};
@@ -69,6 +70,7 @@ impl Stage<'_> {
         let login = Login { services: &services, user: USER, rhost: None };
         let outcome = self.libpam.authenticate(&login, &mut hands);
         let outcome = outcome.map_err(|error| Failure::files(error.to_string()))?;
+        module_path::check_loaded(self.module, &outcome)?;
         let seen = hands.finish()?;
         let counted = self.scratch.enrolment()?.1.failures.count;
         let as_expected = scene.expected.is_met(&outcome, seen.asked.len()) && counted == scene.failures;
