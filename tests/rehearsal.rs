@@ -30,7 +30,7 @@ fn right_codes_are_granted_and_never_shown() {
         "Access denied. The chain starts again at step 1.",
         "verdict  denied: Authentication failure (code 7)",
         "mfa-chain explain alice --service sshd",
-        "1 answers were not asked for",
+        "1 answer was not asked for",
     ];
     again.assert_tells(1, &told);
     assert_eq!(host.state("alice").failures.count, 1);

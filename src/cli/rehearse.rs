@@ -120,6 +120,7 @@ fn verdict(
     let Outcome { code, text } = outcome;
     let left_over = match transcript.answers_left() {
         0 => String::new(),
+        1 => "note     1 answer was not asked for\n".to_owned(),
         left => format!("note     {left} answers were not asked for\n"),
     };
     if outcome.is_success() {

@@ -134,16 +134,15 @@ fn alarm(scene: &Scene, counted: u32) -> String {
 }
 
 fn closing(unexpected: usize, failures: u32, path: &str) -> String {
-    let verdicts = match unexpected {
-        0 => "All six verdicts are the expected ones.".to_owned(),
-        _ => {
-            format!("{unexpected} OF 6 VERDICTS ARE NOT THE EXPECTED ONES. Do not use this build for logins.")
-        }
-    };
-    let counted = match failures {
-        0 => "Failures in a row: 0 again. Logins 2 to 4 made it 3; the grant of login 5 cleared them."
+    let all = SCENES.len();
+    let verdicts = match (unexpected, failures) {
+        (0, 0) => "Failures in a row: 0 again. Logins 2 to 4 made it 3; the grant of login 5 cleared them.\n\
+                   All six verdicts are the expected ones."
             .to_owned(),
-        count => format!("Failures in a row: {count}, WHERE 0 WAS EXPECTED."),
+        _ => format!(
+            "Failures in a row: {failures}.\n{unexpected} OF {all} VERDICTS ARE NOT THE EXPECTED ONES; the log of this \
+             system says why.\nDo not use this build for logins."
+        ),
     };
-    format!("\n{counted}\n{verdicts}\nRemoved {path}; nothing is left behind.\n")
+    format!("\n{verdicts}\nRemoved {path}; nothing is left behind.\n")
 }
