@@ -1,5 +1,5 @@
 //! `conf/policy.toml` as shipped: it is valid, so is every line that is switched off in it, and the defaults it
-//! shows are the defaults.
+//! shows are the defaults. The policies in the manual and the README are valid too.
 
 use pam_mfa_chain::verifier::policy::Policy;
 
@@ -24,6 +24,17 @@ fn options_switched_off_in_a_table_in_use_show_the_defaults() {
     let written_out = switch_on(SHIPPED, |header| header.is_some_and(|header| header.starts_with('[')));
     assert_ne!(written_out, SHIPPED);
     assert_eq!(parse(&written_out), parse(SHIPPED));
+}
+
+#[test]
+fn the_policies_in_the_manual_are_valid() {
+    let page = include_str!("../docs/man/mfa-chain.toml.5");
+    let blocks = page.split(".Bd -literal").skip(1).filter_map(|block| block.split_once('\n'));
+    let policies: Vec<&str> = blocks.filter_map(|(_, text)| text.split(".Ed").next()).collect();
+    assert_eq!(policies.len(), 2);
+    for policy in policies {
+        parse(policy);
+    }
 }
 
 fn parse(text: &str) -> Policy {
