@@ -23,8 +23,10 @@ pub fn on_policy(policy: &Policy, now: UnixTime) -> Vec<String> {
             ));
         }
     }
-    let in_use = std::iter::once(policy.default_chain()).chain(policy.named_chains());
-    warnings.extend(in_use.filter_map(|chain| on_roll_out(chain, now)));
+    let default = policy.default_chain();
+    // What a chain inherits is told once.
+    let own = policy.named_chains().filter(|chain| chain.unenrolled() != default.unenrolled());
+    warnings.extend(std::iter::once(default).chain(own).filter_map(|chain| on_roll_out(chain, now)));
     warnings
 }
 
