@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
+use crate::store::rehearsal::Outcome;
 
 /// The module as an absolute path: the one that was given, or the first of [`candidates`] that is a file.
 ///
@@ -17,6 +18,24 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf, Failure> {
     let found = places.iter().find(|place| place.is_file());
     let found = found.and_then(|found| std::path::absolute(found).ok());
     found.ok_or_else(|| Failure::files(not_found(given.is_some(), &places)))
+}
+
+/// Tells a module that libpam could not load from a login that was denied.
+///
+/// # Errors
+///
+/// [`Failure`] when it could not.
+pub fn check_loaded(module: &Path, outcome: &Outcome) -> Result<(), Failure> {
+    match outcome.code {
+        PAM_OPEN_ERR | PAM_SYMBOL_ERR | PAM_MODULE_UNKNOWN => {
+            let shown = module.display();
+            Err(Failure::files(format!(
+                "{shown}: libpam cannot load this module: {}; see the log",
+                outcome.text
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Where to look, in this order: beside the command, as `make` and cargo leave it, so that a build is rehearsed
@@ -52,6 +71,11 @@ fn not_found(given: bool, places: &[PathBuf]) -> String {
     }
     format!("the PAM module was not found; name it with --module FILE. Looked for: {}", places.join(", "))
 }
+
+// security/_pam_types.h
+const PAM_OPEN_ERR: i32 = 1;
+const PAM_SYMBOL_ERR: i32 = 2;
+const PAM_MODULE_UNKNOWN: i32 = 28;
 
 const INSTALLED: &str = "pam_mfa_chain.so";
 const BUILT: &str = "libpam_mfa_chain.so";

@@ -1,7 +1,7 @@
 //! `mfa-chain try`: one true login through libpam and the module, without touching the stacks of the system.
 
-mod answers;
-mod transcript;
+pub(super) mod answers;
+pub(super) mod transcript;
 
 use std::path::{Path, PathBuf};
 
@@ -39,10 +39,7 @@ pub fn run(context: &Context, arguments: &TryArguments, libpam: &dyn Libpam) -> 
     let outcome = libpam.authenticate(&login, &mut transcript);
     let outcome = outcome.map_err(|error| Failure::files(error.to_string()))?;
     transcript.check()?;
-    if cannot_load(&outcome) {
-        let what = format!("{}: libpam cannot load this module: {}", module.display(), outcome.text);
-        return Err(Failure::files(what));
-    }
+    module_path::check_loaded(&module, &outcome)?;
     let exemption = exemption(&policy, &store, arguments, &transcript, &outcome)?;
     tell(context, arguments, &transcript, &outcome, exemption.as_deref())
 }
@@ -123,6 +120,7 @@ fn verdict(
     let Outcome { code, text } = outcome;
     let left_over = match transcript.answers_left() {
         0 => String::new(),
+        1 => "note     1 answer was not asked for\n".to_owned(),
         left => format!("note     {left} answers were not asked for\n"),
     };
     if outcome.is_success() {
@@ -142,13 +140,6 @@ fn hint(arguments: &TryArguments) -> String {
     format!("mfa-chain explain {user} --service {service}{source}")
 }
 
-const fn cannot_load(outcome: &Outcome) -> bool {
-    matches!(outcome.code, PAM_OPEN_ERR | PAM_SYMBOL_ERR | PAM_MODULE_UNKNOWN)
-}
-
 // security/_pam_types.h
-const PAM_OPEN_ERR: i32 = 1;
-const PAM_SYMBOL_ERR: i32 = 2;
 const PAM_SERVICE_ERR: i32 = 3;
 const PAM_PERM_DENIED: i32 = 6;
-const PAM_MODULE_UNKNOWN: i32 = 28;

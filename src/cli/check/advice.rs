@@ -16,25 +16,22 @@ pub fn on_policy(policy: &Policy, now: UnixTime) -> Vec<String> {
         warnings.push("chain default: 1 step, so one code is enough where no rule asks for more".to_owned());
     }
     for (number, rule) in (1_usize..).zip(policy.rules()) {
-        if names_sources(&rule.to_string()) {
+        if rule.names_sources() {
             warnings.push(format!(
                 "rule {number} (line {}): host names in PAM_RHOST match no `from`; set `UseDNS no` in sshd_config",
                 rule.line()
             ));
         }
     }
-    let in_use = std::iter::once(policy.default_chain()).chain(policy.named_chains());
-    warnings.extend(in_use.filter_map(|chain| on_roll_out(chain, now)));
+    let default = policy.default_chain();
+    // What a chain inherits is told once.
+    let own = policy.named_chains().filter(|chain| chain.unenrolled() != default.unenrolled());
+    warnings.extend(std::iter::once(default).chain(own).filter_map(|chain| on_roll_out(chain, now)));
     warnings
 }
 
 fn is_used(policy: &Policy, chain: &ChainSpec) -> bool {
     policy.rules().iter().any(|rule| matches!(rule.action(), RuleAction::Chain(name) if name == chain.name()))
-}
-
-/// Whether a rule as it is shown has a `from` among its conditions.
-fn names_sources(rule: &str) -> bool {
-    rule.split("; ").any(|condition| condition.starts_with("from "))
 }
 
 fn on_roll_out(chain: &ChainSpec, now: UnixTime) -> Option<String> {

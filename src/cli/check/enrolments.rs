@@ -1,8 +1,8 @@
 //! Whether the users of a store can pass the default chain, and whether their files are whole.
 
+use crate::cli::readiness::Readiness;
 use crate::store::{FileStore, StoreError};
 use crate::verifier::policy::Policy;
-use crate::verifier::record::UserRecord;
 use crate::verifier::username::Username;
 
 /// What was found in a store.
@@ -36,10 +36,10 @@ impl Enrolments {
         found
     }
 
-    /// How many users have a record.
+    /// How many users have a record; `None` where that can't be told.
     #[must_use]
-    pub const fn users(&self) -> usize {
-        self.users
+    pub fn users(&self) -> Option<usize> {
+        (!self.closed).then_some(self.users)
     }
 
     /// The store in a few words.
@@ -76,16 +76,11 @@ impl Enrolments {
                 "{user}: the login state is gone, so every login is denied; run `mfa-chain unlock --reset-state {user}`"
             ));
         }
-        if !has_enough(policy, &record) {
+        if !Readiness::of(policy.default_chain(), &record).is_enough() {
             self.cannot_pass.push(user);
         }
         Ok(())
     }
-}
-
-fn has_enough(policy: &Policy, record: &UserRecord) -> bool {
-    let chain = policy.default_chain();
-    chain.factors().filter(|factor| record.credential(factor).is_some()).count() >= chain.required_steps()
 }
 
 /// How many names are shown.

@@ -5,6 +5,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::super::failure::{Exit, Failure};
+use super::super::module_path;
 use super::super::output::print;
 use super::devices;
 use super::hands::{Hands, Seen};
@@ -69,6 +70,7 @@ impl Stage<'_> {
         let login = Login { services: &services, user: USER, rhost: None };
         let outcome = self.libpam.authenticate(&login, &mut hands);
         let outcome = outcome.map_err(|error| Failure::files(error.to_string()))?;
+        module_path::check_loaded(self.module, &outcome)?;
         let seen = hands.finish()?;
         let counted = self.scratch.enrolment()?.1.failures.count;
         let as_expected = scene.expected.is_met(&outcome, seen.asked.len()) && counted == scene.failures;
@@ -132,16 +134,15 @@ fn alarm(scene: &Scene, counted: u32) -> String {
 }
 
 fn closing(unexpected: usize, failures: u32, path: &str) -> String {
-    let verdicts = match unexpected {
-        0 => "All six verdicts are the expected ones.".to_owned(),
-        _ => {
-            format!("{unexpected} OF 6 VERDICTS ARE NOT THE EXPECTED ONES. Do not use this build for logins.")
-        }
-    };
-    let counted = match failures {
-        0 => "Failures in a row: 0 again. Logins 2 to 4 made it 3; the grant of login 5 cleared them."
+    let all = SCENES.len();
+    let verdicts = match (unexpected, failures) {
+        (0, 0) => "Failures in a row: 0 again. Logins 2 to 4 made it 3; the grant of login 5 cleared them.\n\
+                   All six verdicts are the expected ones."
             .to_owned(),
-        count => format!("Failures in a row: {count}, WHERE 0 WAS EXPECTED."),
+        _ => format!(
+            "Failures in a row: {failures}.\n{unexpected} OF {all} VERDICTS ARE NOT THE EXPECTED ONES; the log of this \
+             system says why.\nDo not use this build for logins."
+        ),
     };
-    format!("\n{counted}\n{verdicts}\nRemoved {path}; nothing is left behind.\n")
+    format!("\n{verdicts}\nRemoved {path}; nothing is left behind.\n")
 }

@@ -86,7 +86,7 @@ fn show_chain(text: &mut String, spec: &ChainSpec, outlook: &Outlook) {
         Mode::Random => {
             let _ = writeln!(
                 text,
-                "  steps   {steps} of {} in a draw per attempt: {}",
+                "  steps  {steps} of {} in a draw per attempt: {}",
                 outlook.steps.len(),
                 ids(&outlook.steps).join(", ")
             );

@@ -72,9 +72,9 @@ impl Applicant for Transcript {
                 Some(answer)
             }
             Err(failure) => {
-                if in_lines {
-                    self.show(&format!("  {prompt}(no answer)\n"));
-                }
+                // At the terminal ^C and ^D leave the cursor behind the prompt.
+                let ended = if in_lines { format!("  {prompt}(no answer)\n") } else { "\n".to_owned() };
+                self.show(&ended);
                 self.failure.get_or_insert(failure);
                 None
             }
