@@ -2,6 +2,7 @@
 //! the C library.
 
 use std::ffi::{c_int, c_long};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -11,11 +12,23 @@ static NOW: AtomicI64 = AtomicI64::new(0);
 /// One time step of RFC 6238.
 const STEP_SECONDS: i64 = 30;
 
-/// Starts at the time of day.
-pub fn start() {
+/// Starts at the time of day, or where the last run on the services in `folder` ended, so that no code of it is
+/// asked for again.
+pub fn start(folder: &str) {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     real_clock_gettime(libc::CLOCK_REALTIME, &raw mut time);
-    NOW.store(time.tv_sec / STEP_SECONDS * STEP_SECONDS, Ordering::Relaxed);
+    let ended = std::fs::read_to_string(kept_in(folder)).ok().and_then(|text| text.trim().parse().ok());
+    let begin = time.tv_sec.max(ended.unwrap_or(0));
+    NOW.store((begin / STEP_SECONDS + 10) * STEP_SECONDS, Ordering::Relaxed);
+}
+
+/// Keeps the time for the next run.
+pub fn keep(folder: &str) {
+    std::fs::write(kept_in(folder), NOW.load(Ordering::Relaxed).to_string()).expect("room for the time");
+}
+
+fn kept_in(folder: &str) -> PathBuf {
+    Path::new(folder).join("clock")
 }
 
 /// Moves on by one time step, or by `steps`.

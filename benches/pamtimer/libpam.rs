@@ -21,6 +21,8 @@ pub struct Manner {
     pub delays: bool,
     /// A system call before and after `pam_authenticate` that stands out in a trace.
     pub marks: bool,
+    /// The claimant comes over the network.
+    pub remote: bool,
 }
 
 /// Runs one transaction of `service` in `folder`.
@@ -41,8 +43,10 @@ pub fn transaction(folder: &CStr, service: &CStr, claimant: &Claimant, manner: M
         )
     };
     assert_eq!(code, 0, "libpam starts");
-    // SAFETY: an open handle; pam_set_item(3) copies texts.
-    unsafe { pam_set_item(handle, PAM_RHOST, c"192.0.2.7".as_ptr().cast()) };
+    if manner.remote {
+        // SAFETY: an open handle; pam_set_item(3) copies texts.
+        unsafe { pam_set_item(handle, PAM_RHOST, c"192.0.2.7".as_ptr().cast()) };
+    }
     if !manner.delays {
         // SAFETY: an open handle; the item is a function of this signature (pam_fail_delay(3)).
         unsafe { pam_set_item(handle, PAM_FAIL_DELAY, no_delay as *const c_void) };

@@ -2,7 +2,7 @@
 //! `STACK CODE AUTHENTICATE_NS WHOLE_NS`. Whole is `pam_start_confdir` to `pam_end`.
 //!
 //! ```text
-//! pamtimer transactions COUNT FOLDER [fork] [no-delay] [mark] [quiet] < STACKS
+//! pamtimer transactions COUNT FOLDER [fork] [no-delay] [mark] [remote] [quiet] < STACKS
 //! pamtimer parallel PROCESSES SECONDS FOLDER < STACKS
 //! pamtimer load COUNT MODULE...
 //! pamtimer floor COUNT SLOTFILE HMACS

@@ -16,10 +16,10 @@ const TIME_TO_GATHER: Duration = Duration::from_millis(200);
 /// that modules are loaded each time.
 pub fn transactions(count: u32, folder: &str, flags: &[&str]) {
     let has = |flag| flags.contains(&flag);
-    let manner = Manner { delays: !has("no-delay"), marks: has("mark") };
-    let folder = CString::new(folder).expect("no NUL");
+    let manner = Manner { delays: !has("no-delay"), marks: has("mark"), remote: has("remote") };
+    clock::start(folder);
+    let services = CString::new(folder).expect("no NUL");
     let mut stacks = Stack::read_all();
-    clock::start();
     print_status("before");
     let mut lines = String::new();
     for _ in 0..count {
@@ -27,7 +27,7 @@ pub fn transactions(count: u32, folder: &str, flags: &[&str]) {
             clock::advance(1);
             let claimant = stack.next_claimant();
             let service = CString::new(stack.service.as_str()).expect("no NUL");
-            let run = || transaction(&folder, &service, &claimant, manner);
+            let run = || transaction(&services, &service, &claimant, manner);
             let Timing { code, authenticate_ns, whole_ns } = if has("fork") { in_a_child(run) } else { run() };
             if !has("quiet") {
                 lines += &format!("{} {code} {authenticate_ns} {whole_ns}\n", stack.name);
@@ -35,15 +35,16 @@ pub fn transactions(count: u32, folder: &str, flags: &[&str]) {
         }
     }
     print_status("after");
+    clock::keep(folder);
     print!("{lines}");
 }
 
 /// `PROCESSES` processes, each with a user of its own, for `SECONDS`. One line for each:
 /// `STACK CODE COUNT NANOSECONDS`.
 pub fn parallel(processes: u32, seconds: u32, folder: &str) {
-    let folder = CString::new(folder).expect("no NUL");
+    clock::start(folder);
+    let services = CString::new(folder).expect("no NUL");
     let stacks = Stack::read_all();
-    clock::start();
     for stack in &stacks {
         // Away from the codes of the stacks before it.
         clock::advance(1_000_000);
@@ -52,7 +53,7 @@ pub fn parallel(processes: u32, seconds: u32, folder: &str) {
         for number in 0..processes {
             fork(|| {
                 std::thread::sleep(start.saturating_duration_since(Instant::now()));
-                log_in_for(stack, u64::from(number), u64::from(seconds), &folder, &to_parent);
+                log_in_for(stack, u64::from(number), u64::from(seconds), &services, &to_parent);
             });
         }
         drop(to_parent);
@@ -61,11 +62,13 @@ pub fn parallel(processes: u32, seconds: u32, folder: &str) {
         print!("{text}");
         reap();
     }
+    clock::advance(1_000_000);
+    clock::keep(folder);
 }
 
 fn log_in_for(stack: &Stack, number: u64, seconds: u64, folder: &CString, mut to_parent: &PipeWriter) {
     let service = CString::new(stack.service.as_str()).expect("no NUL");
-    let manner = Manner { delays: false, marks: false };
+    let manner = Manner { delays: false, marks: false, remote: false };
     let mut counts = std::collections::BTreeMap::<i32, u64>::new();
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(seconds) {

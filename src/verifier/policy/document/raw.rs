@@ -2,145 +2,240 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 use toml::value::Datetime;
 
 use super::position::Problem;
 use super::{KNOWN_VERSION, reword};
 use crate::verifier::policy::Policy;
+use crate::verifier::toml_values::{self as values, Key, Misread, Value};
 
 /// Reads the tables of a policy.
-pub(super) fn load(text: &str) -> Result<RawPolicy, Problem> {
+pub(super) fn load(text: &str) -> Result<RawPolicy<'_>, Problem> {
     if text.len() > Policy::MAX_BYTES {
         let message = format!("the file has {} bytes; at most {} are read", text.len(), Policy::MAX_BYTES);
         return Err(Problem::at_start(message));
     }
-    toml::from_str(text).map_err(|error| {
-        // A policy of another version has other keys; the version is the better news then.
-        other_version(text).map_or_else(|| reword::reword(&error, text), |version| unknown_version(&version))
-    })
+    let table = DeTable::parse(text).map_err(|error| reword::reword(&error, text))?.into_inner();
+    // A policy of another version has other keys; the version is the better news then.
+    check_version(&table)?;
+    RawPolicy::read(table).map_err(|misread| Problem::at(&misread.at, misread.to_string()))
 }
 
-/// A version that isn't known.
-pub(super) fn unknown_version(version: &Spanned<i64>) -> Problem {
-    let message = format!("unknown version {}; known: {KNOWN_VERSION}", version.get_ref());
-    Problem::at(&version.span(), message)
+fn check_version(table: &DeTable<'_>) -> Result<(), Problem> {
+    match table.get("version").map(|version| (version.span(), version.get_ref())) {
+        Some((at, DeValue::Integer(version))) if version.as_str() != KNOWN_VERSION => {
+            Err(Problem::at(&at, format!("unknown version {version}; known: {KNOWN_VERSION}")))
+        }
+        _ => Ok(()),
+    }
 }
 
-fn other_version(text: &str) -> Option<Spanned<i64>> {
-    let version = toml::from_str::<VersionOnly>(text).ok()?.version?;
-    (*version.get_ref() != KNOWN_VERSION).then_some(version)
-}
-
-#[derive(Deserialize)]
-struct VersionOnly {
-    version: Option<Spanned<i64>>,
-}
-
-pub(super) type Text = Spanned<String>;
+pub(super) type Text<'t> = Key<'t>;
 pub(super) type Number = Spanned<i64>;
-pub(super) type List = Spanned<Vec<Text>>;
+pub(super) type List<'t> = Spanned<Vec<Text<'t>>>;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-pub(super) struct RawPolicy {
-    pub(super) version: Option<Number>,
-    mode: Option<Text>,
-    required_steps: Option<Number>,
-    on_wrong_code: Option<Text>,
-    unenrolled: Option<Text>,
-    until: Option<Spanned<Datetime>>,
-    pub(super) factors: Option<Spanned<Vec<Spanned<RawFactor>>>>,
-    #[serde(default)]
-    pub(super) chains: BTreeMap<Text, Spanned<RawChain>>,
-    #[serde(default)]
-    pub(super) rules: Vec<Spanned<RawRule>>,
-    pub(super) prompt: Option<RawPrompt>,
+#[derive(Default)]
+pub(super) struct RawPolicy<'t> {
+    settings: RawSettings<'t>,
+    pub(super) factors: Option<Spanned<Vec<RawFactor<'t>>>>,
+    pub(super) chains: BTreeMap<Text<'t>, RawChain<'t>>,
+    pub(super) rules: Vec<Spanned<RawRule<'t>>>,
+    pub(super) prompt: Option<RawPrompt<'t>>,
     pub(super) throttle: Option<RawThrottle>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-pub(super) struct RawChain {
-    pub(super) factors: Option<List>,
-    mode: Option<Text>,
-    required_steps: Option<Number>,
-    on_wrong_code: Option<Text>,
-    unenrolled: Option<Text>,
-    until: Option<Spanned<Datetime>>,
-}
+impl<'t> RawPolicy<'t> {
+    const KEYS: &'static [&'static str] = &[
+        "version",
+        "mode",
+        "required_steps",
+        "on_wrong_code",
+        "unenrolled",
+        "until",
+        "factors",
+        "chains",
+        "rules",
+        "prompt",
+        "throttle",
+    ];
 
-/// The keys that the top level and every chain share. Written out twice above, since serde's `flatten` would
-/// accept unknown keys.
-pub(super) struct RawSettings<'r> {
-    pub(super) mode: Option<&'r Text>,
-    pub(super) required_steps: Option<&'r Number>,
-    pub(super) on_wrong_code: Option<&'r Text>,
-    pub(super) unenrolled: Option<&'r Text>,
-    pub(super) until: Option<&'r Spanned<Datetime>>,
-}
-
-impl RawPolicy {
-    pub(super) fn settings(&self) -> RawSettings<'_> {
-        RawSettings {
-            mode: self.mode.as_ref(),
-            required_steps: self.required_steps.as_ref(),
-            on_wrong_code: self.on_wrong_code.as_ref(),
-            unenrolled: self.unenrolled.as_ref(),
-            until: self.until.as_ref(),
+    fn read(table: DeTable<'t>) -> Result<Self, Misread> {
+        let mut raw = Self::default();
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "version" => drop(values::number::<i64>(value)?),
+                "factors" => raw.factors = Some(values::list(value, RawFactor::read)?),
+                "chains" => raw.chains = read_chains(value)?,
+                "rules" => raw.rules = values::list(value, RawRule::read)?.into_inner(),
+                "prompt" => raw.prompt = Some(RawPrompt::read(value)?),
+                "throttle" => raw.throttle = Some(RawThrottle::read(value)?),
+                _ => raw.settings.take(&key, value, Self::KEYS)?,
+            }
         }
+        Ok(raw)
+    }
+
+    pub(super) fn settings(&self) -> &RawSettings<'t> {
+        &self.settings
     }
 }
 
-impl RawChain {
-    pub(super) fn settings(&self) -> RawSettings<'_> {
-        RawSettings {
-            mode: self.mode.as_ref(),
-            required_steps: self.required_steps.as_ref(),
-            on_wrong_code: self.on_wrong_code.as_ref(),
-            unenrolled: self.unenrolled.as_ref(),
-            until: self.until.as_ref(),
+/// The keys that the top level and every chain share.
+#[derive(Default)]
+pub(super) struct RawSettings<'t> {
+    pub(super) mode: Option<Text<'t>>,
+    pub(super) required_steps: Option<Number>,
+    pub(super) on_wrong_code: Option<Text<'t>>,
+    pub(super) unenrolled: Option<Text<'t>>,
+    pub(super) until: Option<Spanned<Datetime>>,
+}
+
+impl<'t> RawSettings<'t> {
+    fn take(&mut self, key: &Key<'t>, value: Value<'t>, known: &'static [&'static str]) -> Result<(), Misread> {
+        match key.get_ref().as_ref() {
+            "mode" => self.mode = Some(values::text(value)?),
+            "required_steps" => self.required_steps = Some(values::number(value)?),
+            "on_wrong_code" => self.on_wrong_code = Some(values::text(value)?),
+            "unenrolled" => self.unenrolled = Some(values::text(value)?),
+            "until" => self.until = Some(values::date(value)?),
+            _ => return Err(Misread::unknown_key(key, known)),
         }
+        Ok(())
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-pub(super) struct RawFactor {
-    pub(super) id: Text,
-    pub(super) label: Option<Text>,
-    #[serde(rename = "type")]
-    pub(super) kind: Text,
+fn read_chains(value: Value<'_>) -> Result<BTreeMap<Text<'_>, RawChain<'_>>, Misread> {
+    values::table(value)?.into_iter().map(|(name, chain)| Ok((name, RawChain::read(chain)?))).collect()
+}
+
+#[derive(Default)]
+pub(super) struct RawChain<'t> {
+    pub(super) factors: Option<List<'t>>,
+    settings: RawSettings<'t>,
+}
+
+impl<'t> RawChain<'t> {
+    const KEYS: &'static [&'static str] =
+        &["factors", "mode", "required_steps", "on_wrong_code", "unenrolled", "until"];
+
+    fn read(value: Value<'t>) -> Result<Self, Misread> {
+        let mut raw = Self::default();
+        for (key, value) in values::table(value)? {
+            match key.get_ref().as_ref() {
+                "factors" => raw.factors = Some(values::list(value, values::text)?),
+                _ => raw.settings.take(&key, value, Self::KEYS)?,
+            }
+        }
+        Ok(raw)
+    }
+
+    pub(super) fn settings(&self) -> &RawSettings<'t> {
+        &self.settings
+    }
+}
+
+pub(super) struct RawFactor<'t> {
+    pub(super) id: Text<'t>,
+    pub(super) kind: Text<'t>,
+    pub(super) more: RawFactorOptions<'t>,
+}
+
+#[derive(Default)]
+pub(super) struct RawFactorOptions<'t> {
+    pub(super) label: Option<Text<'t>>,
     pub(super) window: Option<Number>,
     pub(super) look_ahead: Option<Number>,
-    pub(super) algorithm: Option<Text>,
+    pub(super) algorithm: Option<Text<'t>>,
     pub(super) digits: Option<Number>,
     pub(super) period: Option<Number>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-pub(super) struct RawRule {
-    pub(super) services: Option<List>,
-    pub(super) users: Option<List>,
-    pub(super) groups: Option<List>,
-    pub(super) from: Option<List>,
-    pub(super) ttys: Option<List>,
-    pub(super) chain: Option<Text>,
-    pub(super) action: Option<Text>,
+impl<'t> RawFactor<'t> {
+    const KEYS: &'static [&'static str] =
+        &["id", "label", "type", "window", "look_ahead", "algorithm", "digits", "period"];
+
+    fn read(value: Value<'t>) -> Result<Self, Misread> {
+        let at = value.span();
+        let (mut id, mut kind, mut more) = (None, None, RawFactorOptions::default());
+        for (key, value) in values::table(value)? {
+            match key.get_ref().as_ref() {
+                "id" => id = Some(values::text(value)?),
+                "label" => more.label = Some(values::text(value)?),
+                "type" => kind = Some(values::text(value)?),
+                "window" => more.window = Some(values::number(value)?),
+                "look_ahead" => more.look_ahead = Some(values::number(value)?),
+                "algorithm" => more.algorithm = Some(values::text(value)?),
+                "digits" => more.digits = Some(values::number(value)?),
+                "period" => more.period = Some(values::number(value)?),
+                _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
+            }
+        }
+        let id = id.ok_or_else(|| Misread::missing_key(at.clone(), "id"))?;
+        let kind = kind.ok_or_else(|| Misread::missing_key(at, "type"))?;
+        Ok(Self { id, kind, more })
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
-pub(super) struct RawPrompt {
-    pub(super) text: Option<Text>,
+#[derive(Default)]
+pub(super) struct RawRule<'t> {
+    pub(super) services: Option<List<'t>>,
+    pub(super) users: Option<List<'t>>,
+    pub(super) groups: Option<List<'t>>,
+    pub(super) from: Option<List<'t>>,
+    pub(super) ttys: Option<List<'t>>,
+    pub(super) chain: Option<Text<'t>>,
+    pub(super) action: Option<Text<'t>>,
+}
+
+impl<'t> RawRule<'t> {
+    const KEYS: &'static [&'static str] = &["services", "users", "groups", "from", "ttys", "chain", "action"];
+
+    fn read(value: Value<'t>) -> Result<Spanned<Self>, Misread> {
+        let at = value.span();
+        let mut raw = Self::default();
+        for (key, value) in values::table(value)? {
+            match key.get_ref().as_ref() {
+                "services" => raw.services = Some(values::list(value, values::text)?),
+                "users" => raw.users = Some(values::list(value, values::text)?),
+                "groups" => raw.groups = Some(values::list(value, values::text)?),
+                "from" => raw.from = Some(values::list(value, values::text)?),
+                "ttys" => raw.ttys = Some(values::list(value, values::text)?),
+                "chain" => raw.chain = Some(values::text(value)?),
+                "action" => raw.action = Some(values::text(value)?),
+                _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
+            }
+        }
+        Ok(Spanned::new(at, raw))
+    }
+}
+
+#[derive(Default)]
+pub(super) struct RawPrompt<'t> {
+    pub(super) text: Option<Text<'t>>,
     pub(super) echo: Option<bool>,
-    pub(super) failure: Option<Text>,
+    pub(super) failure: Option<Text<'t>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a table")]
+impl<'t> RawPrompt<'t> {
+    const KEYS: &'static [&'static str] = &["text", "echo", "failure"];
+
+    fn read(value: Value<'t>) -> Result<Self, Misread> {
+        let mut raw = Self::default();
+        for (key, value) in values::table(value)? {
+            match key.get_ref().as_ref() {
+                "text" => raw.text = Some(values::text(value)?),
+                "echo" => raw.echo = Some(values::flag(value)?),
+                "failure" => raw.failure = Some(values::text(value)?),
+                _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
+            }
+        }
+        Ok(raw)
+    }
+}
+
+#[derive(Default)]
 pub(super) struct RawThrottle {
     pub(super) free_failures: Option<Number>,
     pub(super) first_wait_seconds: Option<Number>,
@@ -150,4 +245,36 @@ pub(super) struct RawThrottle {
     pub(super) lock_after: Option<Number>,
     pub(super) lock_wait_seconds: Option<Number>,
     pub(super) fail_delay_seconds: Option<Number>,
+}
+
+impl RawThrottle {
+    const KEYS: &'static [&'static str] = &[
+        "free_failures",
+        "first_wait_seconds",
+        "longest_wait_seconds",
+        "long_after",
+        "long_wait_seconds",
+        "lock_after",
+        "lock_wait_seconds",
+        "fail_delay_seconds",
+    ];
+
+    fn read(value: Value<'_>) -> Result<Self, Misread> {
+        let mut raw = Self::default();
+        for (key, value) in values::table(value)? {
+            let place = match key.get_ref().as_ref() {
+                "free_failures" => &mut raw.free_failures,
+                "first_wait_seconds" => &mut raw.first_wait_seconds,
+                "longest_wait_seconds" => &mut raw.longest_wait_seconds,
+                "long_after" => &mut raw.long_after,
+                "long_wait_seconds" => &mut raw.long_wait_seconds,
+                "lock_after" => &mut raw.lock_after,
+                "lock_wait_seconds" => &mut raw.lock_wait_seconds,
+                "fail_delay_seconds" => &mut raw.fail_delay_seconds,
+                _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
+            };
+            *place = Some(values::number(value)?);
+        }
+        Ok(raw)
+    }
 }
