@@ -115,8 +115,7 @@ struct PamResponse {
 
 #[repr(C)]
 struct PamConv {
-    conv:
-        unsafe extern "C" fn(c_int, *const *const PamMessage, *mut *mut PamResponse, *mut c_void) -> c_int,
+    conv: unsafe extern "C" fn(c_int, *const *const PamMessage, *mut *mut PamResponse, *mut c_void) -> c_int,
     appdata: *mut c_void,
 }
 

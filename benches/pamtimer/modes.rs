@@ -28,7 +28,8 @@ pub fn transactions(count: u32, folder: &str, flags: &[&str]) {
             let claimant = stack.next_claimant();
             let service = CString::new(stack.service.as_str()).expect("no NUL");
             let run = || transaction(&services, &service, &claimant, manner);
-            let Timing { code, authenticate_ns, whole_ns } = if has("fork") { in_a_child(run) } else { run() };
+            let Timing { code, authenticate_ns, whole_ns } =
+                if has("fork") { in_a_child(run) } else { run() };
             if !has("quiet") {
                 lines += &format!("{} {code} {authenticate_ns} {whole_ns}\n", stack.name);
             }

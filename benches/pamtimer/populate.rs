@@ -28,7 +28,8 @@ pub fn fill(path: &str, prefix: &str, users: u64, secrets: &[&str]) {
     store.change_record(&name, |_| Ok::<_, StoreError>(record(secrets))).expect("a record");
     let text = fs::read_to_string(path.join("secrets").join(format!("{first}.toml"))).expect("the record");
     let state = fs::read(path.join("state").join(&first)).expect("the state");
-    let drawn: std::collections::BTreeSet<u64> = Draws::default().take(DRAWN).map(|draw| draw % users).collect();
+    let drawn: std::collections::BTreeSet<u64> =
+        Draws::default().take(DRAWN).map(|draw| draw % users).collect();
     for number in 1..users {
         let user = format!("{prefix}{number}");
         let text = text.replace(&format!("\"{first}\""), &format!("\"{user}\""));
@@ -54,7 +55,8 @@ fn record(secrets: &[&str]) -> UserRecord {
 fn put(path: &Path, bytes: &[u8], whole: bool) {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path).expect("a file");
+    let mut file =
+        File::options().write(true).create(true).truncate(true).mode(0o600).open(path).expect("a file");
     if whole {
         file.write_all(bytes).expect("room");
     } else {

@@ -41,7 +41,9 @@ impl Stack {
 
     fn parse(line: &str) -> Self {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [name, service, user, users, answers @ ..] = words.as_slice() else { panic!("`{line}` is no stack") };
+        let [name, service, user, users, answers @ ..] = words.as_slice() else {
+            panic!("`{line}` is no stack")
+        };
         Self {
             name: (*name).to_owned(),
             service: (*service).to_owned(),

@@ -25,5 +25,6 @@ pub mod request;
 pub mod response;
 pub mod secret;
 pub mod time;
+pub(crate) mod toml_values;
 pub mod username;
 pub mod verdict;

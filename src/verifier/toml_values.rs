@@ -54,7 +54,7 @@ pub fn text(value: Value<'_>) -> Result<Key<'_>, Misread> {
 }
 
 /// Takes a whole number within the range of `N`.
-pub fn number<N: TryFrom<i64>>(value: Value<'_>) -> Result<Spanned<N>, Misread> {
+pub fn number<N: TryFrom<i128>>(value: Value<'_>) -> Result<Spanned<N>, Misread> {
     let at = value.span();
     let DeValue::Integer(integer) = value.get_ref() else {
         return Err(Misread::kind(at, value.get_ref(), WHOLE_NUMBER));
@@ -65,8 +65,8 @@ pub fn number<N: TryFrom<i64>>(value: Value<'_>) -> Result<Spanned<N>, Misread> 
     }
 }
 
-fn whole_number<N: TryFrom<i64>>(integer: &DeInteger<'_>) -> Option<N> {
-    let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok()?;
+fn whole_number<N: TryFrom<i128>>(integer: &DeInteger<'_>) -> Option<N> {
+    let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok()?;
     N::try_from(number).ok()
 }
 

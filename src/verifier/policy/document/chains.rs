@@ -27,11 +27,12 @@ impl Settings {
     }
 
     fn overridden_by(&self, raw: &RawSettings<'_>) -> Result<Self, Problem> {
-        let mode = raw.mode.map(|word| choose("mode", word, MODES));
-        let on_wrong_code = raw.on_wrong_code.map(|word| choose("on_wrong_code", word, ON_WRONG_CODE));
+        let mode = raw.mode.as_ref().map(|word| choose("mode", word, MODES));
+        let on_wrong_code =
+            raw.on_wrong_code.as_ref().map(|word| choose("on_wrong_code", word, ON_WRONG_CODE));
         Ok(Self {
             mode: mode.transpose()?.unwrap_or(self.mode),
-            required_steps: raw.required_steps.or(self.required_steps.as_ref()).cloned(),
+            required_steps: raw.required_steps.as_ref().or(self.required_steps.as_ref()).cloned(),
             on_wrong_code: on_wrong_code.transpose()?.unwrap_or(self.on_wrong_code),
             unenrolled: read_unenrolled(raw, self.unenrolled)?,
         })
@@ -54,8 +55,8 @@ pub(super) fn read_default(settings: &Settings, factors: &[ReadFactor]) -> Resul
 
 /// A chain of `[chains.NAME]`, which inherits what it leaves out.
 pub(super) fn read_named(
-    name: &Text,
-    raw: &RawChain,
+    name: &Text<'_>,
+    raw: &RawChain<'_>,
     inherited: &Settings,
     factors: &[ReadFactor],
 ) -> Result<ChainSpec, Problem> {
@@ -65,16 +66,16 @@ pub(super) fn read_named(
         None => factors.iter().map(|read| read.factor.clone()).collect(),
     };
     let own = raw.settings();
-    let settings = inherited.overridden_by(&own)?;
+    let settings = inherited.overridden_by(own)?;
     let chain = settings.apply(assemble(name.get_ref(), chosen).ok_or_else(empty)?);
-    match (own.required_steps, &settings.required_steps) {
+    match (&own.required_steps, &settings.required_steps) {
         (Some(steps), _) => with_own_steps(chain, steps),
         (None, Some(steps)) => with_inherited_steps(chain, steps, name),
         (None, None) => Ok(chain),
     }
 }
 
-fn check_name(name: &Text) -> Result<(), Problem> {
+fn check_name(name: &Text<'_>) -> Result<(), Problem> {
     if name.get_ref() == Policy::DEFAULT_CHAIN {
         let message = "`default` is the chain of the top level; write its keys there";
         return Err(Problem::at(&name.span(), message));
@@ -86,7 +87,7 @@ fn check_name(name: &Text) -> Result<(), Problem> {
     Ok(())
 }
 
-fn choose_factors(list: &List, factors: &[ReadFactor]) -> Result<Vec<Factor>, Problem> {
+fn choose_factors(list: &List<'_>, factors: &[ReadFactor]) -> Result<Vec<Factor>, Problem> {
     if list.get_ref().is_empty() {
         return Err(Problem::at(&list.span(), "an empty chain: no factors"));
     }
@@ -123,7 +124,7 @@ fn with_own_steps(chain: ChainSpec, steps: &Number) -> Result<ChainSpec, Problem
     changed.ok_or_else(|| Problem::at(&steps.span(), "`required_steps` is out of range"))
 }
 
-fn with_inherited_steps(chain: ChainSpec, steps: &Number, name: &Text) -> Result<ChainSpec, Problem> {
+fn with_inherited_steps(chain: ChainSpec, steps: &Number, name: &Text<'_>) -> Result<ChainSpec, Problem> {
     let count = chain.factor_count();
     let changed =
         usize::try_from(*steps.get_ref()).ok().and_then(|required| chain.with_required_steps(required));
@@ -139,11 +140,11 @@ fn with_inherited_steps(chain: ChainSpec, steps: &Number, name: &Text) -> Result
 }
 
 fn read_unenrolled(raw: &RawSettings<'_>, inherited: Unenrolled) -> Result<Unenrolled, Problem> {
-    let exempt = match raw.unenrolled {
+    let exempt = match &raw.unenrolled {
         Some(word) => choose("unenrolled", word, UNENROLLED)?,
         None => inherited != Unenrolled::Deny,
     };
-    match (exempt, raw.until, raw.unenrolled) {
+    match (exempt, &raw.until, &raw.unenrolled) {
         (true, Some(until), _) => deadline::end_of_day(until).map(Unenrolled::ExemptUntil),
         (true, None, Some(word)) if inherited == Unenrolled::Deny => Err(missing_until(word)),
         (true, None, _) => Ok(inherited),
@@ -152,7 +153,7 @@ fn read_unenrolled(raw: &RawSettings<'_>, inherited: Unenrolled) -> Result<Unenr
     }
 }
 
-fn missing_until(word: &Text) -> Problem {
+fn missing_until(word: &Text<'_>) -> Problem {
     Problem::at(&word.span(), "`exempt` needs a deadline; write `until = 2026-12-31` or another day")
 }
 

@@ -28,9 +28,8 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, PolicyError> {
 
 fn read_source(source: &Source<'_>) -> Result<Policy, Problem> {
     let raw = raw::load(source.text())?;
-    check_version(&raw)?;
     let factors = factors::read(raw.factors.as_ref())?;
-    let settings = Settings::read(&raw.settings())?;
+    let settings = Settings::read(raw.settings())?;
     let (default_chain, named_chains) = read_chains(&raw, &settings, &factors)?;
     let rules = rules::read(&raw.rules, &named_chains, source)?;
     let prompt = prompt::read(raw.prompt.as_ref(), &factors)?;
@@ -40,25 +39,18 @@ fn read_source(source: &Source<'_>) -> Result<Policy, Problem> {
 }
 
 fn read_chains(
-    raw: &RawPolicy,
+    raw: &RawPolicy<'_>,
     settings: &Settings,
     factors: &[factors::ReadFactor],
 ) -> Result<(ChainSpec, BTreeMap<String, ChainSpec>), Problem> {
     let default_chain = chains::read_default(settings, factors)?;
     let named = raw.chains.iter().map(|(name, chain)| {
-        Ok((name.get_ref().clone(), chains::read_named(name, chain.get_ref(), settings, factors)?))
+        Ok((name.get_ref().to_string(), chains::read_named(name, chain, settings, factors)?))
     });
     Ok((default_chain, named.collect::<Result<_, Problem>>()?))
 }
 
-fn check_version(raw: &RawPolicy) -> Result<(), Problem> {
-    match &raw.version {
-        Some(version) if *version.get_ref() != KNOWN_VERSION => Err(raw::unknown_version(version)),
-        _ => Ok(()),
-    }
-}
-
-const KNOWN_VERSION: i64 = 1;
+const KNOWN_VERSION: &str = "1";
 
 #[cfg(test)]
 mod tests;

@@ -93,7 +93,12 @@ pub(super) struct RawSettings<'t> {
 }
 
 impl<'t> RawSettings<'t> {
-    fn take(&mut self, key: &Key<'t>, value: Value<'t>, known: &'static [&'static str]) -> Result<(), Misread> {
+    fn take(
+        &mut self,
+        key: &Key<'t>,
+        value: Value<'t>,
+        known: &'static [&'static str],
+    ) -> Result<(), Misread> {
         match key.get_ref().as_ref() {
             "mode" => self.mode = Some(values::text(value)?),
             "required_steps" => self.required_steps = Some(values::number(value)?),

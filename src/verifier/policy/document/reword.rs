@@ -1,4 +1,4 @@
-//! The TOML reader's errors in the words of this policy.
+//! The TOML parser's errors in the words of this policy.
 
 use super::position::Problem;
 
@@ -6,20 +6,10 @@ use super::position::Problem;
 pub(super) fn reword(error: &toml::de::Error, text: &str) -> Problem {
     let span = error.span().unwrap_or(0..0);
     let message = error.message();
-    let reworded = unknown_key(message)
-        .or_else(|| message.strip_prefix("missing field ").map(|key| format!("missing key {key}")))
-        .or_else(|| duplicate_key(message, text.get(span.clone())))
+    let reworded = duplicate_key(message, text.get(span.clone()))
         .or_else(|| unquoted_text(message))
-        .unwrap_or_else(|| wrong_type(message));
+        .unwrap_or_else(|| message.to_owned());
     Problem::at(&span, reworded)
-}
-
-/// "unknown field `x`, expected one of `a`, `b`" becomes "unknown key `x`; known: a, b".
-fn unknown_key(message: &str) -> Option<String> {
-    // From the right: the unknown key may hold any text, the known ones don't.
-    let (unknown, known) = message.strip_prefix("unknown field ")?.rsplit_once(", expected ")?;
-    let known = known.strip_prefix("one of ").unwrap_or(known).replace(" or ", ", ").replace('`', "");
-    Some(format!("unknown key {unknown}; known: {known}"))
 }
 
 fn duplicate_key(message: &str, key: Option<&str>) -> Option<String> {
@@ -30,28 +20,6 @@ fn unquoted_text(message: &str) -> Option<String> {
     let unquoted =
         message.starts_with("invalid boolean") || message.starts_with("string values must be quoted");
     unquoted.then(|| "not a value; text is written in quotes".to_owned())
-}
-
-fn wrong_type(message: &str) -> String {
-    let Some((found, expected)) =
-        message.strip_prefix("invalid type: ").and_then(|rest| rest.rsplit_once(", expected "))
-    else {
-        return message.to_owned();
-    };
-    let found = match found {
-        "map" => "a table",
-        "sequence" => "a list",
-        other => other.trim_end_matches(" as i128"),
-    };
-    let expected = match expected {
-        "i64" => "a whole number in range",
-        "a sequence" => "a list",
-        "a map" => "a table",
-        "a boolean" => "true or false",
-        "a TOML datetime" => "a date such as 2026-12-31, without quotes",
-        other => other,
-    };
-    format!("{found}; it must be {expected}")
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::verifier::policy::{ChainSpec, Policy, Rule, RuleAction};
 
 /// Reads the rules; each must be able to match something that none before it matches.
 pub(super) fn read(
-    given: &[Spanned<RawRule>],
+    given: &[Spanned<RawRule<'_>>],
     chains: &BTreeMap<String, ChainSpec>,
     source: &Source<'_>,
 ) -> Result<Vec<Rule>, Problem> {
@@ -33,7 +33,7 @@ pub(super) fn read(
     Ok(rules)
 }
 
-fn read_conditions(raw: &RawRule) -> Result<Conditions, Problem> {
+fn read_conditions(raw: &RawRule<'_>) -> Result<Conditions, Problem> {
     Ok(Conditions {
         services: read_list("services", raw.services.as_ref(), name)?,
         users: read_list("users", raw.users.as_ref(), name)?,
@@ -45,7 +45,7 @@ fn read_conditions(raw: &RawRule) -> Result<Conditions, Problem> {
 
 fn read_list<T, C: FromIterator<T>>(
     key: &str,
-    given: Option<&List>,
+    given: Option<&List<'_>>,
     read: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Option<C>, Problem> {
     let Some(list) = given else { return Ok(None) };
@@ -67,7 +67,10 @@ fn name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn read_action(raw: &Spanned<RawRule>, chains: &BTreeMap<String, ChainSpec>) -> Result<RuleAction, Problem> {
+fn read_action(
+    raw: &Spanned<RawRule<'_>>,
+    chains: &BTreeMap<String, ChainSpec>,
+) -> Result<RuleAction, Problem> {
     match (&raw.get_ref().chain, &raw.get_ref().action) {
         (Some(chain), None) => read_chain(chain, chains),
         (None, Some(action)) => read_verdict(action),
@@ -80,16 +83,16 @@ fn read_action(raw: &Spanned<RawRule>, chains: &BTreeMap<String, ChainSpec>) -> 
     }
 }
 
-fn read_chain(chain: &Text, chains: &BTreeMap<String, ChainSpec>) -> Result<RuleAction, Problem> {
+fn read_chain(chain: &Text<'_>, chains: &BTreeMap<String, ChainSpec>) -> Result<RuleAction, Problem> {
     let name = chain.get_ref();
-    if name != Policy::DEFAULT_CHAIN && !chains.contains_key(name) {
+    if name != Policy::DEFAULT_CHAIN && !chains.contains_key(name.as_ref()) {
         let known = iter::once(Policy::DEFAULT_CHAIN).chain(chains.keys().map(String::as_str));
         return Err(unknown("chain", chain, known));
     }
-    Ok(RuleAction::Chain(name.clone()))
+    Ok(RuleAction::Chain(name.to_string()))
 }
 
-fn read_verdict(action: &Text) -> Result<RuleAction, Problem> {
+fn read_verdict(action: &Text<'_>) -> Result<RuleAction, Problem> {
     let exempt = choose("action", action, &[("exempt", true), ("deny", false)])?;
     Ok(if exempt { RuleAction::Exempt } else { RuleAction::Deny })
 }
