@@ -62,8 +62,11 @@ impl LoginState {
     /// the last accepted one (RFC 6238 §5.2), nor one that its enrolment used.
     #[must_use]
     pub fn next_acceptable(&self, credential: &Credential) -> u64 {
-        let marked = self.mark(credential.id()).map_or(0, |mark| mark.next);
-        marked.max(credential.first)
+        self.next_beyond_mark(credential.id()).max(credential.first)
+    }
+
+    fn next_beyond_mark(&self, credential: CredentialId) -> u64 {
+        self.mark(credential).map_or(0, |mark| mark.next)
     }
 
     /// The replay mark of a credential.
@@ -75,7 +78,8 @@ impl LoginState {
     /// Burns `moving_factor` and everything before it.
     pub fn burn(&mut self, credential: &Credential, moving_factor: u64, now: UnixTime) {
         let id = credential.id();
-        let next = self.next_acceptable(credential).max(moving_factor.saturating_add(1));
+        let acceptable = self.next_beyond_mark(id).max(credential.first);
+        let next = acceptable.max(moving_factor.saturating_add(1));
         self.marks.retain(|mark| mark.credential != id);
         while self.marks.len() >= Self::MAX_MARKS {
             self.marks.remove(0);

@@ -108,7 +108,7 @@ fn list<T: fmt::Display>(entries: impl IntoIterator<Item = T>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::option;
     use proptest::prelude::*;
     use proptest::sample::subsequence;
@@ -153,7 +153,7 @@ mod tests {
     const NETWORKS: &[&str] = &["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "::/0", "fe80::/10"];
     const TERMINALS: &[&str] = &["*", "pts/*", "pts/0", "tty1"];
 
-    fn conditions() -> impl Strategy<Value = Conditions> {
+    pub(crate) fn conditions() -> impl Strategy<Value = Conditions> {
         let from = some_of(NETWORKS).prop_map(|texts| {
             texts.into_iter().map(|text| Network::parse(text).unwrap()).collect::<Vec<_>>()
         });

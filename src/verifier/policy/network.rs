@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// An IPv4 or IPv6 network; a lone address is a network of one.
 ///
 /// IPv4-mapped IPv6 (RFC 4291 §2.5.5.2) counts as IPv4, since sshd shows IPv4 clients so on a dual socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Network {
     base: IpAddr,
     prefix: u8,
@@ -37,6 +37,16 @@ impl Network {
     /// Whether every address of `other` lies within.
     pub(super) fn covers(&self, other: &Self) -> bool {
         self.prefix <= other.prefix && self.contains(other.base)
+    }
+
+    /// How many leading bits its addresses share.
+    pub(super) const fn prefix(self) -> u8 {
+        self.prefix
+    }
+
+    /// The network of this prefix that it lies in; `None` where that is narrower.
+    pub(super) fn widened_to(self, prefix: u8) -> Option<Self> {
+        (prefix <= self.prefix).then(|| Self { base: masked(self.base, prefix), prefix })
     }
 
     fn canonical(self) -> Self {

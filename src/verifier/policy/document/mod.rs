@@ -1,6 +1,7 @@
 //! From the text of `policy.toml` to the [`Policy`], or to the first place where it isn't one.
 
 mod chains;
+mod coverage;
 mod deadline;
 mod factors;
 mod position;

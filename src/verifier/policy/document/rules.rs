@@ -5,6 +5,7 @@ use std::iter;
 
 use toml::Spanned;
 
+use super::coverage::first_covered;
 use super::position::{Problem, Source};
 use super::raw::{List, RawRule, Text};
 use super::words::{choose, unknown};
@@ -23,14 +24,17 @@ pub(super) fn read(
     for raw in given {
         let conditions = read_conditions(raw.get_ref())?;
         let action = read_action(raw, chains)?;
-        if let Some(earlier) = rules.iter().find(|earlier| earlier.conditions().cover(&conditions)) {
-            let message =
-                format!("this rule can never match; the rule in line {} comes first", earlier.line());
-            return Err(Problem::at(&raw.span(), message));
-        }
         rules.push(Rule::new(source.line(raw.span().start), conditions, action));
     }
-    Ok(rules)
+    match first_covered(&rules) {
+        Some((place, earlier)) => {
+            let message =
+                format!("this rule can never match; the rule in line {} comes first", earlier.line());
+            let at = given.get(place).map(Spanned::span).unwrap_or_default();
+            Err(Problem::at(&at, message))
+        }
+        None => Ok(rules),
+    }
 }
 
 fn read_conditions(raw: &RawRule<'_>) -> Result<Conditions, Problem> {
