@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::os::unix::net::UnixDatagram;
 
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use syslog::{Facility, LogFormat, Logger, LoggerBackend};
 
 use crate::verifier::event::{Event, Severity};
@@ -12,7 +13,6 @@ use crate::verifier::ports::Audit;
 /// Sends each event as one datagram to /dev/log. Never blocks and never fails a login: where nobody listens, or
 /// the log is stalled, the line is lost.
 pub struct SyslogAudit {
-    ident: String,
     prefix: String,
     debug: bool,
     log: RefCell<Option<Logger<LoggerBackend, Plain>>>,
@@ -21,16 +21,18 @@ pub struct SyslogAudit {
 impl SyslogAudit {
     /// Lines of `service`; `stage` is `auth` or `account`. `debug` lets debug lines through.
     pub fn new(service: &str, stage: &str, debug: bool) -> Self {
+        // One hook runs in one process: sshd forks before it calls one.
+        let process = std::process::id();
         let service: String =
             service.chars().map(|letter| if is_plain(letter) { letter } else { '_' }).take(32).collect();
         let ident = if service.is_empty() { "pam".to_owned() } else { service.clone() };
-        Self { ident, prefix: format!("pam_mfa_chain({service}:{stage}): "), debug, log: RefCell::new(None) }
+        let prefix = format!("{ident}[{process}]: pam_mfa_chain({service}:{stage}): ");
+        Self { prefix, debug, log: RefCell::new(None) }
     }
 
     fn send(&self, severity: Severity, line: &str) -> Option<()> {
         let mut log = self.log.borrow_mut();
-        // The process is asked each time: sshd forks between its tries.
-        let message = format!("{}[{}]: {}{line}", self.ident, std::process::id(), self.prefix);
+        let message = format!("{}{line}", self.prefix);
         if log.as_mut().is_some_and(|open| write(open, severity, &message).is_some()) {
             return Some(());
         }
@@ -54,8 +56,8 @@ const fn is_plain(letter: char) -> bool {
 
 fn connect() -> Option<Logger<LoggerBackend, Plain>> {
     // The crate's own socket would block on a full /dev/log.
-    let socket = UnixDatagram::unbound().ok()?;
-    socket.set_nonblocking(true).ok()?;
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = UnixDatagram::from(socket(AddressFamily::Unix, SockType::Datagram, flags, None).ok()?);
     socket.connect("/dev/log").ok()?;
     Some(Logger::new(LoggerBackend::Unix(socket), Plain))
 }

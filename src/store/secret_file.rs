@@ -131,7 +131,21 @@ fn build_recovery(entry: &RecoveryEntry<'_>) -> Result<RecoverySet, String> {
 }
 
 fn bytes_of_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
+    let mut bytes = [0_u8; N];
+    if text.len() != N.saturating_mul(2) {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        for digit in pair {
+            let value = match digit {
+                b'0'..=b'9' => digit.wrapping_sub(b'0'),
+                b'a'..=b'f' => digit.wrapping_sub(b'a').wrapping_add(10),
+                _ => return None,
+            };
+            *byte = byte.wrapping_shl(4) | value;
+        }
+    }
+    Some(bytes)
 }
 
 fn position(text: &str, offset: usize) -> (usize, usize) {
@@ -154,7 +168,7 @@ impl<'t> Document<'t> {
 
     fn read(table: DeTable<'t>) -> Result<Self, Misread> {
         let (mut version, mut user, mut factors, mut recovery) = (None, None, Vec::new(), None);
-        for (key, value) in table {
+        for (key, value) in values::entries(table) {
             match key.get_ref().as_ref() {
                 "version" => version = Some(number(value)?),
                 "user" => user = Some(text(value)?),

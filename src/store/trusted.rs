@@ -4,10 +4,10 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, open, openat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use nix::unistd::{Uid, geteuid};
 use zeroize::Zeroizing;
@@ -46,10 +46,12 @@ impl TrustedDir {
     /// [`StoreError`] when it is missing, a link, or others could write to it or exchange it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let descriptor = open(path, flags, Mode::empty())
-            .map_err(|error| StoreError::io(path, "open the folder", error))?;
+        let without_links = open_without_links(path, flags);
+        let depth = without_links.as_ref().map(|(_, depth)| *depth);
+        let opened = without_links.map_or_else(|| open(path, flags, Mode::empty()), |(opened, _)| Ok(opened));
+        let descriptor = opened.map_err(|error| StoreError::io(path, "open the folder", error))?;
         let dir = Self { descriptor, path: path.to_owned() };
-        dir.check_up_to_root()?;
+        dir.check_up_to_root(depth)?;
         Ok(dir)
     }
 
@@ -112,7 +114,8 @@ impl TrustedDir {
         }
     }
 
-    fn check_up_to_root(&self) -> Result<(), StoreError> {
+    /// `depth` is how many folders lie above it, where that is known.
+    fn check_up_to_root(&self, depth: Option<usize>) -> Result<(), StoreError> {
         let look = |error| StoreError::io(&self.path, "look at the folder", error);
         let mut status = fstat(&self.descriptor).map_err(look)?;
         check_owner(&self.path, status.st_uid)?;
@@ -120,7 +123,7 @@ impl TrustedDir {
             return Err(StoreError::untrusted(&self.path, writable(status.st_mode)));
         }
         let mut above = PathBuf::new();
-        for _ in 0..MAX_DEPTH {
+        for _ in 0..depth.unwrap_or(MAX_DEPTH) {
             above.push("..");
             let parent = fstatat(&self.descriptor, &above, AtFlags::empty()).map_err(look)?;
             if (parent.st_dev, parent.st_ino) == (status.st_dev, status.st_ino) {
@@ -134,8 +137,24 @@ impl TrustedDir {
             }
             status = parent;
         }
-        Err(StoreError::untrusted(&self.path, "it lies too deep"))
+        match depth {
+            Some(_) => Ok(()),
+            None => Err(StoreError::untrusted(&self.path, "it lies too deep")),
+        }
     }
+}
+
+/// Opens the folder where no part of `path` is a link, and counts the folders above it: the root needs no look of
+/// its own then. `None` where there are links, the kernel is older than 5.6, or anything else is in the way.
+fn open_without_links(path: &Path, flags: OFlag) -> Option<(OwnedFd, usize)> {
+    let mut parts = path.components();
+    let absolute = parts.next() == Some(Component::RootDir);
+    let depth = parts.clone().count();
+    if !absolute || depth > MAX_DEPTH || !parts.all(|part| matches!(part, Component::Normal(_))) {
+        return None;
+    }
+    let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+    Some((openat2(AT_FDCWD, path, how).ok()?, depth))
 }
 
 impl AsFd for TrustedDir {

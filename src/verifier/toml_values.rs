@@ -16,17 +16,26 @@ pub type Value<'t> = Spanned<DeValue<'t>>;
 /// A key as it stands in the text.
 pub type Key<'t> = Spanned<DeString<'t>>;
 
-/// Takes a table; its keys come in the order of their names.
+/// Keys and values. Not the table itself, whose iteration is much code for each place that iterates.
+pub type Entries<'t> = Vec<(Key<'t>, Value<'t>)>;
+
+/// Takes a table: its keys and values, in the order of the keys.
 ///
 /// # Errors
 ///
 /// [`Misread`] for another kind of value; as everywhere here.
-pub fn table(value: Value<'_>) -> Result<DeTable<'_>, Misread> {
+pub fn table(value: Value<'_>) -> Result<Entries<'_>, Misread> {
     let at = value.span();
     match value.into_inner() {
-        DeValue::Table(table) => Ok(table),
+        DeValue::Table(table) => Ok(entries(table)),
         other => Err(Misread::kind(at, &other, "a table")),
     }
+}
+
+/// The keys and values of a table, in the order of the keys.
+#[must_use]
+pub fn entries(table: DeTable<'_>) -> Entries<'_> {
+    table.into_iter().collect()
 }
 
 /// Takes a list, each entry of it by `read`.

@@ -1,6 +1,5 @@
 //! When a rule holds, and when an earlier one leaves it nothing.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -12,9 +11,9 @@ use crate::verifier::request::Request;
 /// The conditions of one rule: all that are present must hold, and one holds when any of its entries does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Conditions {
-    pub(super) services: Option<BTreeSet<String>>,
-    pub(super) users: Option<BTreeSet<String>>,
-    pub(super) groups: Option<BTreeSet<String>>,
+    pub(super) services: Option<Names>,
+    pub(super) users: Option<Names>,
+    pub(super) groups: Option<Names>,
     pub(super) from: Option<Vec<Network>>,
     pub(super) ttys: Option<Vec<TerminalPattern>>,
 }
@@ -28,7 +27,7 @@ impl Conditions {
         let Some(groups) = &self.groups else {
             return Ok(true);
         };
-        for group in groups {
+        for group in groups.iter() {
             if accounts.is_member(&login.request.user, group)? {
                 return Ok(true);
             }
@@ -38,9 +37,9 @@ impl Conditions {
 
     /// Whether these hold for every login that `later` holds for.
     pub(super) fn cover(&self, later: &Self) -> bool {
-        covers(self.services.as_ref(), later.services.as_ref(), |ours, theirs| theirs.is_subset(ours))
-            && covers(self.users.as_ref(), later.users.as_ref(), |ours, theirs| theirs.is_subset(ours))
-            && covers(self.groups.as_ref(), later.groups.as_ref(), |ours, theirs| theirs.is_subset(ours))
+        covers(self.services.as_ref(), later.services.as_ref(), Names::cover)
+            && covers(self.users.as_ref(), later.users.as_ref(), Names::cover)
+            && covers(self.groups.as_ref(), later.groups.as_ref(), Names::cover)
             && covers(self.from.as_ref(), later.from.as_ref(), |ours, theirs| {
                 theirs.iter().all(|inner| ours.iter().any(|outer| outer.covers(inner)))
             })
@@ -65,9 +64,9 @@ impl Conditions {
 impl fmt::Display for Conditions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = [
-            ("services", self.services.as_ref().map(list)),
-            ("users", self.users.as_ref().map(list)),
-            ("groups", self.groups.as_ref().map(list)),
+            ("services", self.services.as_ref().map(|names| list(names.iter()))),
+            ("users", self.users.as_ref().map(|names| list(names.iter()))),
+            ("groups", self.groups.as_ref().map(|names| list(names.iter()))),
             ("from", self.from.as_ref().map(list)),
             ("ttys", self.ttys.as_ref().map(list)),
         ];
@@ -75,6 +74,36 @@ impl fmt::Display for Conditions {
             shown.into_iter().filter_map(|(key, list)| Some(format!("{key} {}", list?))).collect();
         formatter.write_str(if parts.is_empty() { "any login" } else { "" })?;
         formatter.write_str(&parts.join("; "))
+    }
+}
+
+/// Names in their order, none twice. A policy is read at each login, and a sorted list is read faster than a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Names(Vec<String>);
+
+impl Names {
+    pub(super) fn first(&self) -> Option<&String> {
+        self.0.first()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &String> {
+        self.0.iter()
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.0.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
+    }
+
+    fn cover(&self, later: &Self) -> bool {
+        later.iter().all(|name| self.contains(name))
+    }
+}
+
+impl From<Vec<String>> for Names {
+    fn from(mut names: Vec<String>) -> Self {
+        names.sort_unstable();
+        names.dedup();
+        Self(names)
     }
 }
 
@@ -112,6 +141,8 @@ pub(super) mod tests {
     use proptest::option;
     use proptest::prelude::*;
     use proptest::sample::subsequence;
+
+    use std::collections::BTreeSet;
 
     use super::*;
 
@@ -178,11 +209,11 @@ pub(super) mod tests {
     }
 
     fn groups() -> impl Strategy<Value = BTreeSet<String>> {
-        subsequence(GROUPS, 0..=GROUPS.len()).prop_map(owned)
+        subsequence(GROUPS, 0..=GROUPS.len()).prop_map(|names| owned(names).into_iter().collect())
     }
 
-    fn names(world: &'static [&'static str]) -> impl Strategy<Value = Option<BTreeSet<String>>> {
-        option::of(some_of(world).prop_map(owned))
+    fn names(world: &'static [&'static str]) -> impl Strategy<Value = Option<Names>> {
+        option::of(some_of(world).prop_map(|names| Names::from(owned(names))))
     }
 
     fn some_of(world: &'static [&'static str]) -> impl Strategy<Value = Vec<&'static str>> + Clone {
@@ -190,7 +221,7 @@ pub(super) mod tests {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "prop_map hands over the value")]
-    fn owned(names: Vec<&str>) -> BTreeSet<String> {
+    fn owned(names: Vec<&str>) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 }

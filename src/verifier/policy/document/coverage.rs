@@ -1,75 +1,98 @@
 //! Rules that can never match, found without comparing every rule with every other: a policy is read at each
 //! login.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::verifier::policy::Rule;
 use crate::verifier::policy::conditions::Conditions;
 use crate::verifier::policy::network::Network;
 
 /// The place of the first rule that an earlier one leaves nothing, and the first of those earlier ones.
 pub(super) fn first_covered(rules: &[Rule]) -> Option<(usize, &Rule)> {
-    let mut earlier = Index::default();
-    for (place, rule) in rules.iter().enumerate() {
-        let candidates = earlier.candidates(rule.conditions());
-        let covering = candidates.filter(|candidate| candidate.conditions().cover(rule.conditions()));
-        if let Some(first) = covering.min_by_key(|candidate| candidate.line()) {
-            return Some((place, first));
-        }
-        earlier.insert(rule);
-    }
-    None
+    let index = Index::of(rules);
+    rules.iter().enumerate().find_map(|(place, rule)| {
+        let earlier = index.candidates(rule.conditions()).filter(|candidate| *candidate < place);
+        let covering = earlier.filter(|earlier| {
+            rules.get(*earlier).is_some_and(|earlier| earlier.conditions().cover(rule.conditions()))
+        });
+        Some((place, rules.get(covering.min()?)?))
+    })
 }
 
-/// Rules under every entry of one condition of theirs, the one that tells most rules apart. What covers another rule
-/// has all entries of that rule's condition, so it is found under any one of them.
-#[derive(Default)]
+/// The places of rules under every entry of one condition of theirs, the one that tells most rules apart. What covers
+/// another rule has all entries of that rule's condition, so it is found under any one of them.
 struct Index<'r> {
-    names: BTreeMap<(Kind, &'r str), Vec<&'r Rule>>,
-    networks: BTreeMap<Network, Vec<&'r Rule>>,
-    prefixes: BTreeSet<u8>,
-    others: Vec<&'r Rule>,
+    entries: Vec<(Entry<'r>, usize)>,
+    /// Which prefixes the networks among the entries have.
+    prefixes: [bool; LONGEST_PREFIX + 1],
+    others: Vec<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    User,
-    Group,
-    Service,
+enum Entry<'r> {
+    User(&'r str),
+    Group(&'r str),
+    Service(&'r str),
+    Network(Network),
 }
 
 impl<'r> Index<'r> {
-    fn insert(&mut self, rule: &'r Rule) {
-        let conditions = rule.conditions();
-        if let Some(networks) = conditions.from.as_ref().filter(|_| conditions.users.is_none()) {
+    fn of(rules: &'r [Rule]) -> Self {
+        let mut index = Self {
+            entries: Vec::with_capacity(rules.len()),
+            prefixes: [false; LONGEST_PREFIX + 1],
+            others: Vec::new(),
+        };
+        for (place, rule) in rules.iter().enumerate() {
+            index.insert(place, rule.conditions());
+        }
+        index.entries.sort_unstable();
+        index
+    }
+
+    fn insert(&mut self, place: usize, conditions: &'r Conditions) {
+        let Conditions { users, groups, services, from, .. } = conditions;
+        if let Some(users) = users {
+            self.entries.extend(users.iter().map(|name| (Entry::User(name), place)));
+        } else if let Some(groups) = groups {
+            self.entries.extend(groups.iter().map(|name| (Entry::Group(name), place)));
+        } else if let Some(networks) = from {
             for network in networks {
-                self.prefixes.insert(network.prefix());
-                self.networks.entry(*network).or_default().push(rule);
+                if let Some(prefix) = self.prefixes.get_mut(usize::from(network.prefix())) {
+                    *prefix = true;
+                }
+                self.entries.push((Entry::Network(*network), place));
             }
-        } else if let Some((kind, names)) = names(conditions).next() {
-            for name in names {
-                self.names.entry((kind, name)).or_default().push(rule);
-            }
+        } else if let Some(services) = services {
+            self.entries.extend(services.iter().map(|name| (Entry::Service(name), place)));
         } else {
-            self.others.push(rule);
+            self.others.push(place);
         }
     }
 
-    /// Every rule that could cover one with these conditions, among a few others.
-    fn candidates(&self, later: &'r Conditions) -> impl Iterator<Item = &'r Rule> {
-        let named = names(later).filter_map(|(kind, names)| self.names.get(&(kind, names.first()?.as_str())));
-        let network = later.from.as_ref().and_then(|networks| networks.first());
-        let outer = self.prefixes.iter().filter_map(move |prefix| network?.widened_to(*prefix));
-        let within = outer.filter_map(|outer| self.networks.get(&outer));
-        std::iter::once(&self.others).chain(named).chain(within).flatten().copied()
+    /// The places of all rules that could cover one with these conditions, among a few others.
+    fn candidates<'a>(&'a self, later: &'a Conditions) -> impl Iterator<Item = usize> {
+        let Conditions { users, groups, services, from, .. } = later;
+        let user = users.iter().filter_map(|names| names.first()).map(|name| Entry::User(name));
+        let group = groups.iter().filter_map(|names| names.first()).map(|name| Entry::Group(name));
+        let service = services.iter().filter_map(|names| names.first()).map(|name| Entry::Service(name));
+        let network = from.iter().filter_map(|networks| networks.first());
+        let networks = network.flat_map(|network| self.outer_networks(*network));
+        let entries = user.chain(group).chain(service).chain(networks);
+        self.others.iter().copied().chain(entries.flat_map(|entry| self.places_under(entry)))
+    }
+
+    fn outer_networks(&self, network: Network) -> impl Iterator<Item = Entry<'_>> {
+        let prefixes = (0..).zip(self.prefixes).filter(|(_, known)| *known);
+        prefixes.filter_map(move |(prefix, _)| network.widened_to(prefix)).map(Entry::Network)
+    }
+
+    fn places_under<'a>(&'a self, entry: Entry<'a>) -> impl Iterator<Item = usize> {
+        let start = self.entries.partition_point(|(known, _)| *known < entry);
+        let found = self.entries.iter().skip(start).take_while(move |(known, _)| *known == entry);
+        found.map(|(_, place)| *place)
     }
 }
 
-fn names(conditions: &Conditions) -> impl Iterator<Item = (Kind, &BTreeSet<String>)> {
-    let Conditions { users, groups, services, .. } = conditions;
-    let kinds = [(Kind::User, users), (Kind::Group, groups), (Kind::Service, services)];
-    kinds.into_iter().filter_map(|(kind, names)| Some((kind, names.as_ref()?)))
-}
+const LONGEST_PREFIX: usize = 128;
 
 #[cfg(test)]
 mod tests {

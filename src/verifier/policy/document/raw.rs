@@ -63,7 +63,7 @@ impl<'t> RawPolicy<'t> {
 
     fn read(table: DeTable<'t>) -> Result<Self, Misread> {
         let mut raw = Self::default();
-        for (key, value) in table {
+        for (key, value) in values::entries(table) {
             match key.get_ref().as_ref() {
                 "version" => drop(values::number::<i64>(value)?),
                 "factors" => raw.factors = Some(values::list(value, RawFactor::read)?),

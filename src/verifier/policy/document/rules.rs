@@ -9,7 +9,7 @@ use super::coverage::first_covered;
 use super::position::{Problem, Source};
 use super::raw::{List, RawRule, Text};
 use super::words::{choose, unknown};
-use crate::verifier::policy::conditions::Conditions;
+use crate::verifier::policy::conditions::{Conditions, Names};
 use crate::verifier::policy::network::Network;
 use crate::verifier::policy::terminal::TerminalPattern;
 use crate::verifier::policy::{ChainSpec, Policy, Rule, RuleAction};
@@ -39,19 +39,19 @@ pub(super) fn read(
 
 fn read_conditions(raw: &RawRule<'_>) -> Result<Conditions, Problem> {
     Ok(Conditions {
-        services: read_list("services", raw.services.as_ref(), name)?,
-        users: read_list("users", raw.users.as_ref(), name)?,
-        groups: read_list("groups", raw.groups.as_ref(), name)?,
+        services: read_list("services", raw.services.as_ref(), name)?.map(Names::from),
+        users: read_list("users", raw.users.as_ref(), name)?.map(Names::from),
+        groups: read_list("groups", raw.groups.as_ref(), name)?.map(Names::from),
         from: read_list("from", raw.from.as_ref(), Network::parse)?,
         ttys: read_list("ttys", raw.ttys.as_ref(), TerminalPattern::parse)?,
     })
 }
 
-fn read_list<T, C: FromIterator<T>>(
+fn read_list<T>(
     key: &str,
     given: Option<&List<'_>>,
     read: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<C>, Problem> {
+) -> Result<Option<Vec<T>>, Problem> {
     let Some(list) = given else { return Ok(None) };
     if list.get_ref().is_empty() {
         let message = format!("`{key}` is empty, so this rule can never match; leave it out to match any");
@@ -60,7 +60,7 @@ fn read_list<T, C: FromIterator<T>>(
     let entries = list.get_ref().iter();
     entries
         .map(|text| read(text.get_ref()).map_err(|message| Problem::at(&text.span(), message)))
-        .collect::<Result<C, _>>()
+        .collect::<Result<Vec<T>, _>>()
         .map(Some)
 }
 
