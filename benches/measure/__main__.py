@@ -1,13 +1,16 @@
 """Measures everything and writes docs/performance.md and its plots. Started by benches/run."""
 
 import os
-import pickle
+import re
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import machine
-from rows import Rows
+import page
+from rows import Rows, find_module, largest_functions, profile_of
+from targets import all_targets
 from timing import Timer
 
 
@@ -25,6 +28,22 @@ def main():
         machine.write_peers(files)
         timer.call("fill", store, "b", 1000, *machine.SECRETS)
     rows.write_services()
+    unstripped = build / "pam_mfa_chain.unstripped.so"
+    if "profile" in sys.argv:
+        for share, name in profile_of(timer, unstripped, memory / "store"):
+            print(f"{share:>8}  {name}")
+        return
+    figures = measure(rows, places, disk)
+    figures["profile"] = profile_of(timer, unstripped, memory / "store")
+    figures["largest"] = largest_functions(unstripped)
+    peers = [Path(find_module(name)) for name in ("google_authenticator", "oath", "permit")]
+    sizes = {path.name: path.stat().st_size for path in (rows.module, *peers)}
+    targets = all_targets(figures, sizes["pam_mfa_chain.so"], other_libraries(rows.module))
+    page.write(Path("docs"), figures, targets, sizes, scale)
+    print(page.target_table(targets))
+
+
+def measure(rows, places, disk):
     figures = {}
     for place in places:
         for row in ("chains", "loading", "denied", "denied_as_shipped", "factors", "parallel"):
@@ -32,14 +51,20 @@ def main():
         figures["floor", place] = rows.floor(places[place][0])
     figures["dlopen"] = timed("loading", rows.dlopen)
     figures["rules"] = timed("rules", rows.rules)
-    figures["users_of_oath"] = timed("users of oath", lambda: rows.users_of_oath(disk))
+    figures["users_of_oath"] = timed("users of pam_oath", lambda: rows.users_of_oath(disk))
     figures["calls"] = timed("system calls", lambda: rows.calls("disk"))
-    figures["calls_remote"] = timed("system calls", lambda: rows.calls("disk", True))
+    figures["calls_remote"] = rows.calls("disk", True)
     figures["instructions"] = timed("instructions", lambda: rows.instructions("tmpfs"))
     figures["growth"] = timed("growth", lambda: rows.growth("tmpfs"))
     figures["users"] = timed("users", lambda: rows.users(disk))
-    with open(os.environ.get("FIGURES", "/run/figures"), "wb") as file:
-        pickle.dump(figures, file)
+    return figures
+
+
+def other_libraries(module):
+    dynamic = subprocess.run(["readelf", "-d", module], capture_output=True, text=True, check=True).stdout
+    needed = re.findall(r"NEEDED.*\[(.*)\]", dynamic)
+    # The dynamic linker is part of libc.
+    return [name for name in needed if not re.match(r"lib(pam|c|gcc_s)\.so|ld-linux", name)]
 
 
 def timed(name, run):

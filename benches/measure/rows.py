@@ -63,6 +63,7 @@ class Rows:
         """Denied without waiting, over enough users that no throttle of ours sets in."""
         stacks = [Stack("reset1", f"reset1-{place}", wrong(1), users=1000)]
         stacks += [Stack(f"{kind}1", f"{kind}1-{place}", wrong(1)) for kind in ("ga", "oath")]
+        stacks.append(Stack("granted", f"ga1-{place}", codes(1)))
         return self.timer.transactions(self.count(200), stacks, "no-delay")
 
     def denied_as_shipped(self, place):
@@ -170,3 +171,28 @@ def find_module(name):
         if (Path(folder) / f"pam_{name}.so").exists():
             return f"{folder}/pam_{name}.so"
     raise SystemExit(f"pam_{name}.so is missing")
+
+
+def profile_of(timer, module, store):
+    """Shares of instructions by function of the module, callees included; and the largest functions."""
+    write_service("profile", f"{module} policy=/etc/mfa-chain/policy.toml store={store}")
+    out = "/run/tmp/callgrind.out"
+    command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--toggle-collect=pam_authenticate"]
+    command += [timer.program, "transactions", "50", str(SERVICES), "quiet"]
+    stack = Stack("profile", "profile", codes(1))
+    subprocess.run(command, input=stack.line() + "\n", capture_output=True, text=True, check=True)
+    done = subprocess.run(["callgrind_annotate", "--inclusive=yes", "--threshold=99", out], capture_output=True, text=True)
+    shares = {}
+    for line in done.stdout.splitlines():
+        found = re.match(r"\s*[\d,]+ \(\s*([\d.]+)%\)\s+[^:]*?:(\S.*?)(?: \[(.*)\])?$", line)
+        if found and not re.search(r"pamtimer|main|csu|PROGRAM|0x0000", line):
+            name = re.sub(r"<?([\w:]+)<.*", r"\1", found[2].replace("pam_mfa_chain::", ""))[:90]
+            shares[name] = max(shares.get(name, 0.0), float(found[1]))
+    ranked = sorted(shares.items(), key=lambda item: -item[1])
+    return [(f"{share:.1f} %", name) for name, share in ranked]
+
+
+def largest_functions(module):
+    done = subprocess.run(["nm", "-C", "-S", "--size-sort", "-r", str(module)], capture_output=True, text=True)
+    lines = (line.split(None, 3) for line in done.stdout.splitlines()[:16])
+    return [(int(size, 16), name.replace("|", "/")[:90]) for _, size, _, name in lines]
