@@ -27,6 +27,7 @@ def main():
     for files, store in places.values():
         machine.write_peers(files)
         timer.call("fill", store, "b", 1000, *machine.SECRETS)
+        subprocess.run(["sync", "-f", str(files)], check=True)
     rows.write_services()
     unstripped = build / "pam_mfa_chain.unstripped.so"
     if "profile" in sys.argv:

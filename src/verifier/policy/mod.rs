@@ -16,8 +16,6 @@ mod rule;
 mod terminal;
 mod throttle;
 
-use std::collections::BTreeMap;
-
 pub use chain_spec::{ChainSpec, Mode, OnWrongCode, Unenrolled};
 pub use decision::Decision;
 pub use error::PolicyError;
@@ -32,7 +30,8 @@ pub use throttle::ThrottlePolicy;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     default_chain: ChainSpec,
-    named_chains: BTreeMap<String, ChainSpec>,
+    /// In the order of their names.
+    named_chains: Vec<ChainSpec>,
     rules: Vec<Rule>,
     factors: Vec<Factor>,
     throttle: ThrottlePolicy,
@@ -64,13 +63,13 @@ impl Policy {
 
     /// The chains under `[chains.NAME]`, in the order of their names.
     pub fn named_chains(&self) -> impl Iterator<Item = &ChainSpec> {
-        self.named_chains.values()
+        self.named_chains.iter()
     }
 
     /// The chain called `name`; `default` is the one of the top level.
     #[must_use]
     pub fn chain(&self, name: &str) -> Option<&ChainSpec> {
-        if name == Self::DEFAULT_CHAIN { Some(&self.default_chain) } else { self.named_chains.get(name) }
+        std::iter::once(&self.default_chain).chain(&self.named_chains).find(|chain| chain.name() == name)
     }
 
     /// The rules in the order they are tried.

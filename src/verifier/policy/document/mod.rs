@@ -12,8 +12,6 @@ mod rules;
 mod throttle;
 mod words;
 
-use std::collections::BTreeMap;
-
 use self::chains::Settings;
 use self::position::{Problem, Source};
 use self::raw::RawPolicy;
@@ -43,12 +41,13 @@ fn read_chains(
     raw: &RawPolicy<'_>,
     settings: &Settings,
     factors: &[factors::ReadFactor],
-) -> Result<(ChainSpec, BTreeMap<String, ChainSpec>), Problem> {
+) -> Result<(ChainSpec, Vec<ChainSpec>), Problem> {
     let default_chain = chains::read_default(settings, factors)?;
-    let named = raw.chains.iter().map(|(name, chain)| {
-        Ok((name.get_ref().to_string(), chains::read_named(name, chain, settings, factors)?))
-    });
-    Ok((default_chain, named.collect::<Result<_, Problem>>()?))
+    let mut named_chains = Vec::with_capacity(raw.chains.len());
+    for (name, chain) in &raw.chains {
+        named_chains.push(chains::read_named(name, chain, settings, factors)?);
+    }
+    Ok((default_chain, named_chains))
 }
 
 const KNOWN_VERSION: &str = "1";

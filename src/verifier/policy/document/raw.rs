@@ -1,7 +1,5 @@
 //! The tables and keys of `policy.toml`, with their places, before their values are judged.
 
-use std::collections::BTreeMap;
-
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml::value::Datetime;
@@ -40,7 +38,8 @@ pub(super) type List<'t> = Spanned<Vec<Text<'t>>>;
 pub(super) struct RawPolicy<'t> {
     settings: RawSettings<'t>,
     pub(super) factors: Option<Spanned<Vec<RawFactor<'t>>>>,
-    pub(super) chains: BTreeMap<Text<'t>, RawChain<'t>>,
+    /// In the order of their names.
+    pub(super) chains: Vec<(Text<'t>, RawChain<'t>)>,
     pub(super) rules: Vec<Spanned<RawRule<'t>>>,
     pub(super) prompt: Option<RawPrompt<'t>>,
     pub(super) throttle: Option<RawThrottle>,
@@ -111,7 +110,7 @@ impl<'t> RawSettings<'t> {
     }
 }
 
-fn read_chains(value: Value<'_>) -> Result<BTreeMap<Text<'_>, RawChain<'_>>, Misread> {
+fn read_chains(value: Value<'_>) -> Result<Vec<(Text<'_>, RawChain<'_>)>, Misread> {
     values::table(value)?.into_iter().map(|(name, chain)| Ok((name, RawChain::read(chain)?))).collect()
 }
 

@@ -1,6 +1,5 @@
 //! `[[rules]]`.
 
-use std::collections::BTreeMap;
 use std::iter;
 
 use toml::Spanned;
@@ -17,7 +16,7 @@ use crate::verifier::policy::{ChainSpec, Policy, Rule, RuleAction};
 /// Reads the rules; each must be able to match something that none before it matches.
 pub(super) fn read(
     given: &[Spanned<RawRule<'_>>],
-    chains: &BTreeMap<String, ChainSpec>,
+    chains: &[ChainSpec],
     source: &Source<'_>,
 ) -> Result<Vec<Rule>, Problem> {
     let mut rules: Vec<Rule> = Vec::with_capacity(given.len());
@@ -71,10 +70,7 @@ fn name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn read_action(
-    raw: &Spanned<RawRule<'_>>,
-    chains: &BTreeMap<String, ChainSpec>,
-) -> Result<RuleAction, Problem> {
+fn read_action(raw: &Spanned<RawRule<'_>>, chains: &[ChainSpec]) -> Result<RuleAction, Problem> {
     match (&raw.get_ref().chain, &raw.get_ref().action) {
         (Some(chain), None) => read_chain(chain, chains),
         (None, Some(action)) => read_verdict(action),
@@ -87,10 +83,10 @@ fn read_action(
     }
 }
 
-fn read_chain(chain: &Text<'_>, chains: &BTreeMap<String, ChainSpec>) -> Result<RuleAction, Problem> {
+fn read_chain(chain: &Text<'_>, chains: &[ChainSpec]) -> Result<RuleAction, Problem> {
     let name = chain.get_ref();
-    if name != Policy::DEFAULT_CHAIN && !chains.contains_key(name.as_ref()) {
-        let known = iter::once(Policy::DEFAULT_CHAIN).chain(chains.keys().map(String::as_str));
+    if name != Policy::DEFAULT_CHAIN && chains.iter().all(|chain| chain.name() != name.as_ref()) {
+        let known = iter::once(Policy::DEFAULT_CHAIN).chain(chains.iter().map(ChainSpec::name));
         return Err(unknown("chain", chain, known));
     }
     Ok(RuleAction::Chain(name.to_string()))
