@@ -62,7 +62,7 @@ impl DecoyTable {
         let known = self.entries.iter().find(|entry| entry.fingerprint == fingerprint);
         LoginState {
             attempt: known.map_or(0, |entry| entry.attempt),
-            failures: known.map_or_else(FailureCounts::default, |entry| entry.failures()),
+            failures: known.map_or_else(FailureCounts::default, Decoy::failures),
             draw_key: DrawKey(keyed_hash(&self.key.0, &[b"draw", user.as_bytes()])),
             ..LoginState::default()
         }

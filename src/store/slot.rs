@@ -249,7 +249,27 @@ mod tests {
         }
     }
 
-    /// The bytes of version 1, field by field. A change of this test is a change of the format.
+    /// A slot of version 1, field by field.
+    const FIELDS: [(&str, &str); 13] = [
+        ("magic", "4d4641434841494e"),
+        ("version", "0100"),
+        ("kind", "0100"),
+        ("length", "a0000000"),
+        ("sequence", "0900000000000000"),
+        ("attempt", "0807060504030201"),
+        ("draw key", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+        ("failures of strangers, the last one", "030000001111000000000000"),
+        ("today: day, strangers, codes, recovery", "aaaa000000000000040000000500000006000000"),
+        (
+            "one known source: key, success, failures, the last one",
+            "010077770000000000008888000000000000020000009999000000000000",
+        ),
+        ("last success", "2222000000000000"),
+        ("recovery: set, used, used at", "666600000000000005000000000000000000000000000000"),
+        ("one mark: credential, next, used at", "0100333300000000000044440000000000005555000000000000"),
+    ];
+
+    /// The bytes of version 1. A change of this test is a change of the format.
     #[test]
     fn the_format_of_version_1_is_little_endian_and_fixed() {
         let state = LoginState {
@@ -273,26 +293,8 @@ mod tests {
             recovery: RecoveryMarks { set: 0x6666, used: 0b101, used_at: None },
         };
         let slot = encode(&Content::User(state), 9).expect("it fits");
-        let fields = [
-            ("magic", "4d4641434841494e"),
-            ("version", "0100"),
-            ("kind", "0100"),
-            ("length", "a0000000"),
-            ("sequence", "0900000000000000"),
-            ("attempt", "0807060504030201"),
-            ("draw key", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
-            ("failures of strangers, the last one", "030000001111000000000000"),
-            ("today: day, strangers, codes, recovery", "aaaa000000000000040000000500000006000000"),
-            (
-                "one known source: key, success, failures, the last one",
-                "010077770000000000008888000000000000020000009999000000000000",
-            ),
-            ("last success", "2222000000000000"),
-            ("recovery: set, used, used at", "666600000000000005000000000000000000000000000000"),
-            ("one mark: credential, next, used at", "0100333300000000000044440000000000005555000000000000"),
-        ];
         let mut place = 0;
-        for (field, expected) in fields {
+        for (field, expected) in FIELDS {
             let end = place + expected.len() / 2;
             assert_eq!(
                 data_encoding::HEXLOWER.encode(&slot[place..end]),

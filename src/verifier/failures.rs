@@ -153,12 +153,11 @@ impl FailureCounts {
             return;
         }
         self.today.codes = self.today.codes.saturating_add(1);
-        match self.known.iter_mut().find(|known| known.is_at(source, now)) {
-            Some(known) => known.failures = known.failures.and_one(now),
-            None => {
-                self.strangers = self.strangers.and_one(now);
-                self.today.strangers = self.today.strangers.saturating_add(1);
-            }
+        if let Some(known) = self.known.iter_mut().find(|known| known.is_at(source, now)) {
+            known.failures = known.failures.and_one(now);
+        } else {
+            self.strangers = self.strangers.and_one(now);
+            self.today.strangers = self.today.strangers.saturating_add(1);
         }
     }
 
