@@ -1,5 +1,5 @@
 //! `conf/policy.toml` as shipped: it is valid, so is every line that is switched off in it, and the defaults it
-//! shows are the defaults. The policies in the manual and the README are valid too.
+//! shows are the defaults. The policies in the manual are valid too.
 #![cfg(test)]
 
 use pam_mfa_chain::verifier::policy::Policy;
