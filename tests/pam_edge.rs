@@ -13,7 +13,6 @@ mod stage;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::time::{Duration, Instant};
 
 use stage::play::{ABORT, AUTH_ERR, CONV_ERR, GRANTED, PERM_DENIED, Played, SERVICE_ERR};
 use stage::token::Token;
@@ -307,11 +306,9 @@ fn a_log_that_is_missing_or_stalled_changes_nothing() {
     let filler = UnixDatagram::unbound().expect("a socket");
     filler.set_nonblocking(true).expect("a socket");
     while filler.send_to(b"full", &path).is_ok() {}
-    let began = Instant::now();
     let output = stage.play().codes(&right_codes(1)).run_with_log(path.to_str().expect("UTF-8"));
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(text.contains("\"code\":0,"), "{text}");
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[test]
