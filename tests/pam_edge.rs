@@ -341,13 +341,14 @@ fn mixed_logins(from: u64, count: u64) -> Vec<String> {
 }
 
 #[test]
-fn a_panic_becomes_an_abort_without_a_word() {
+fn a_panic_becomes_an_abort_with_a_line_in_the_log_and_no_word_elsewhere() {
     let stage = Stage::new();
     let panicking = build::variant("panic");
     let played =
         stage.play_module(&panicking).environment("RUST_BACKTRACE", "1").codes(&right_codes(0)).run();
     assert_eq!((played.code(), played.stderr.as_str()), (ABORT, ""), "{played:#?}");
     assert!(played.prompts(0).is_empty());
+    assert!(played.logged(&["event=panic", "verdict=deny"]), "{:?}", played.log);
     assert_unchanged(&played, "a panic");
 }
 
