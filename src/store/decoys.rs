@@ -102,3 +102,47 @@ impl DecoyTable {
         Some(Self { key, entries })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(number: u64) -> LoginState {
+        LoginState {
+            attempt: number,
+            failures: Failures::default().and_one(UnixTime::from_seconds(number)),
+            ..LoginState::default()
+        }
+    }
+
+    #[test]
+    fn a_name_keeps_its_state_until_as_many_others_as_fit_came_after_it() {
+        let mut table = DecoyTable::new(DrawKey([1; 32]));
+        table.keep("first", &attempt(7));
+        for number in 1..DecoyTable::MAX_ENTRIES {
+            table.keep(&format!("user{number}"), &attempt(1));
+        }
+        assert_eq!(table.state_of("first").attempt, 7);
+        table.keep("one more", &attempt(1));
+        assert_eq!(table.state_of("first").attempt, 0);
+        assert_eq!(table.state_of("user1").attempt, 1);
+    }
+
+    #[test]
+    fn a_full_table_reads_back_as_it_was_written() {
+        let mut table = DecoyTable::new(DrawKey([1; 32]));
+        for number in 0..200 {
+            table.keep(&format!("user{number}"), &attempt(number));
+        }
+        let bytes = table.encode().expect("it fits");
+        assert_eq!(DecoyTable::decode(&mut Reader::new(&bytes)), Some(table));
+    }
+
+    #[test]
+    fn every_name_falls_into_a_table_that_exists() {
+        let tables: Vec<String> = (0..BUCKETS).map(bucket_name).collect();
+        for number in 0..1000 {
+            assert!(tables.contains(&bucket_of(&format!("user{number}"))));
+        }
+    }
+}

@@ -130,3 +130,104 @@ fn decode_user(reader: &mut Reader<'_>) -> Option<LoginState> {
     }
     Some(LoginState { attempt, draw_key, failures, last_success, marks, recovery })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn state() -> impl Strategy<Value = LoginState> {
+        let time = || (1_u64..=u64::MAX).prop_map(UnixTime::from_seconds);
+        let mark = (any::<u64>(), any::<u64>(), time()).prop_map(|(credential, next, used_at)| ReplayMark {
+            credential: CredentialId::from_number(credential),
+            next,
+            used_at,
+        });
+        (
+            any::<(u64, [u8; 32], u32)>(),
+            time(),
+            proptest::option::of(time()),
+            proptest::collection::vec(mark, 0..=LoginState::MAX_MARKS),
+            (any::<u64>(), any::<u64>(), proptest::option::of(time())),
+        )
+            .prop_map(
+                |((attempt, key, count), last_at, last_success, marks, (set, used, used_at))| LoginState {
+                    attempt,
+                    draw_key: DrawKey(key),
+                    failures: Failures { count, last_at },
+                    last_success,
+                    marks,
+                    recovery: RecoveryMarks { set, used, used_at },
+                },
+            )
+    }
+
+    proptest! {
+        #[test]
+        fn a_state_reads_back_as_it_was_written(state in state(), sequence in any::<u64>()) {
+            let content = Content::User(state);
+            let slot = encode(&content, sequence).expect("it fits");
+            prop_assert_eq!(decode(slot.as_slice()), Ok((content, sequence)));
+        }
+
+        #[test]
+        fn no_changed_byte_goes_unnoticed(state in state(), place in 0..SLOT_BYTES, flip in 1_u8..) {
+            let mut slot = encode(&Content::User(state), 1).expect("it fits");
+            slot[place] ^= flip;
+            prop_assert!(decode(slot.as_slice()).is_err());
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(mut bytes in proptest::collection::vec(any::<u8>(), SLOT_BYTES), header in any::<bool>()) {
+            if header {
+                bytes[..8].copy_from_slice(MAGIC);
+                bytes[8..10].copy_from_slice(&VERSION.to_le_bytes());
+                let checksum = crc32c::crc32c(&bytes[..CHECKSUM_AT]);
+                bytes[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
+            }
+            let _ = decode(&bytes);
+        }
+    }
+
+    /// The bytes of version 1, field by field. A change of this test is a change of the format.
+    #[test]
+    fn the_format_of_version_1_is_little_endian_and_fixed() {
+        let state = LoginState {
+            attempt: 0x0102_0304_0506_0708,
+            draw_key: DrawKey([0xaa; 32]),
+            failures: Failures { count: 3, last_at: UnixTime::from_seconds(0x1111) },
+            last_success: Some(UnixTime::from_seconds(0x2222)),
+            marks: vec![ReplayMark {
+                credential: CredentialId::from_number(0x3333),
+                next: 0x4444,
+                used_at: UnixTime::from_seconds(0x5555),
+            }],
+            recovery: RecoveryMarks { set: 0x6666, used: 0b101, used_at: None },
+        };
+        let slot = encode(&Content::User(state), 9).expect("it fits");
+        let expected = concat!(
+            "4d4641434841494e", // magic
+            "0100",
+            "0100",
+            "6e000000",
+            "0900000000000000", // version, kind, length, sequence
+            "0807060504030201", // attempt
+            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", // draw key
+            "03000000",
+            "1111000000000000",
+            "2222000000000000", // failures, last one, last success
+            "6666000000000000",
+            "0500000000000000",
+            "0000000000000000", // recovery set, used, used at
+            "0100",
+            "3333000000000000",
+            "4444000000000000",
+            "5555000000000000", // one mark
+        );
+        let length = expected.len() / 2;
+        assert_eq!(data_encoding::HEXLOWER.encode(&slot[..length]), expected);
+        assert!(slot[length..CHECKSUM_AT].iter().all(|byte| *byte == 0));
+        assert_eq!(data_encoding::HEXLOWER.encode(&slot[CHECKSUM_AT..]), "9101f140");
+    }
+}
