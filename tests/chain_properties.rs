@@ -1,5 +1,6 @@
 //! What holds for every policy and every sequence of answers, against a model that knows nothing of the engine
 //! but the rules.
+#![cfg(test)]
 
 mod world;
 

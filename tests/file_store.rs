@@ -1,4 +1,5 @@
 //! The store on disk: what it refuses, what survives, what two logins at once do.
+#![cfg(test)]
 
 mod world;
 
@@ -307,6 +308,11 @@ fn one_half_of_an_enrolment_is_refused_and_not_taken_for_none() {
     let scratch = Scratch::with_alice();
     fs::rename(scratch.file("state/alice"), scratch.file("away")).expect("moved");
     assert!(scratch.refusal("alice").contains("login state is gone"), "{}", scratch.refusal("alice"));
+    let changed = scratch.store().change_record::<StoreError>(&name("alice"), Ok);
+    assert!(
+        changed.expect_err("refused").to_string().contains("login state is gone"),
+        "no fresh state takes its place"
+    );
 }
 
 #[test]

@@ -1,24 +1,22 @@
 //! `mfa-chain enroll`: binds an authenticator to a factor, once it has proven itself.
 
+mod show;
+
 use std::fmt::Write as _;
 use std::path::Path;
-
-use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::arguments::EnrollArguments;
 use super::confirmation::confirm;
 use super::failure::{Exit, Failure};
-use super::otpauth::to_uri;
-use super::qr::QrOutput;
 use super::readiness::Readiness;
 use super::secret_input::{self, STDIN};
 use super::terminal::Terminal;
 use super::{Context, enrolled, output};
 use crate::store::{FileStore, SystemAccounts, SystemClock, load_policy};
-use crate::verifier::credential::{Credential, MovingFactor};
+use crate::verifier::credential::{Credential, CredentialId};
+use crate::verifier::login_state::ReplayMark;
 use crate::verifier::policy::{Factor, Policy};
-use crate::verifier::ports::{Accounts, Clock};
+use crate::verifier::ports::{Accounts, Clock, Store};
 use crate::verifier::record::UserRecord;
 use crate::verifier::username::Username;
 
@@ -46,11 +44,15 @@ pub fn run(context: &Context, arguments: &EnrollArguments) -> Result<Exit, Failu
     check_secret(&credential, &record)?;
     warn_of_unknown(&arguments.user);
 
-    show(context, arguments, factor, &credential)?;
+    show::show(context, arguments, factor, &credential)?;
     if let Some(terminal) = terminal {
         credential.first = confirm(&credential, factor, counter, terminal, &clock)?;
     }
+    let id = credential.id();
     store.change_record(&arguments.user, |current| replace(current, credential))?;
+    if terminal.is_some() {
+        lift_void(&store, &arguments.user, id)?;
+    }
     if !context.json {
         output::print(&next_steps(&policy, &store, &arguments.user, factor)?)?;
     }
@@ -106,86 +108,25 @@ fn warn_of_unknown(user: &Username) {
     }
 }
 
-/// Shows the secret where it is new or `--qr` asks for it.
-fn show(
-    context: &Context,
-    arguments: &EnrollArguments,
-    factor: &Factor,
-    credential: &Credential,
-) -> Result<(), Failure> {
-    let shown = match &arguments.qr {
-        Some(form) => arguments.secret_file.is_none() || *form != QrOutput::None,
-        None => arguments.secret_file.is_none(),
-    };
-    let uri = to_uri(credential, &issuer(factor)?, arguments.user.as_str(), credential.first);
-    if context.json {
-        if let (true, Some(form @ (QrOutput::Png(_) | QrOutput::Svg(_)))) = (shown, &arguments.qr) {
-            form.draw(&uri)?;
-        }
-        return print_facts(arguments, credential, shown.then_some(&uri));
-    }
-    if !shown {
-        return Ok(());
-    }
-    let standard = if output::is_terminal() { QrOutput::Utf8 } else { QrOutput::None };
-    let mut text = Zeroizing::new(String::with_capacity(64 * 1_024));
-    text.push_str(&arguments.qr.as_ref().unwrap_or(&standard).draw(&uri)?);
-    for line in ["Scan the QR code, or open or type one of these in the authenticator:\n", &uri, "\n"] {
-        text.push_str(line);
-    }
-    text.push_str(&groups_of_four(&credential.secret.to_base32()));
-    text.push('\n');
-    output::print(&text)
-}
-
-/// What authenticator apps show above the code.
-fn issuer(factor: &Factor) -> Result<String, Failure> {
-    let name = nix::unistd::gethostname();
-    let name = name.map_err(|error| Failure::refused(format!("no host name: {}", error.desc())))?;
-    Ok(format!("{} ({})", name.to_string_lossy(), factor.label))
-}
-
-fn groups_of_four(base32: &str) -> Zeroizing<String> {
-    let mut groups = Zeroizing::new(String::with_capacity(base32.len().saturating_mul(2)));
-    for (place, letter) in base32.chars().enumerate() {
-        if place > 0 && place.is_multiple_of(4) {
-            groups.push(' ');
-        }
-        groups.push(letter);
-    }
-    groups
-}
-
-fn print_facts(
-    arguments: &EnrollArguments,
-    credential: &Credential,
-    uri: Option<&Zeroizing<String>>,
-) -> Result<(), Failure> {
-    let period = match credential.moving {
-        MovingFactor::Totp(period) => Some(period.seconds()),
-        MovingFactor::Hotp => None,
-    };
-    let mut facts = json!({
-        "user": arguments.user.as_str(),
-        "factor": credential.factor.as_str(),
-        "type": credential.moving.name(),
-        "algorithm": credential.algorithm.name(),
-        "digits": credential.digits.count(),
-        "period": period,
-    });
-    if let (Some(uri), Some(fields)) = (uri, facts.as_object_mut()) {
-        fields.insert("uri".to_owned(), uri.as_str().into());
-        fields.insert("secret".to_owned(), credential.secret.to_base32().as_str().into());
-    }
-    output::print_secret_json(facts)
-}
-
 /// The record with `credential` in place of the one of its factor, checked again as it is now.
 fn replace(current: UserRecord, credential: Credential) -> Result<UserRecord, Failure> {
     let (mut credentials, recovery) = current.into_parts();
     credentials.retain(|other| other.factor != credential.factor);
     credentials.push(credential);
     UserRecord::new(credentials, recovery).map_err(|error| Failure::refused(error.to_string()))
+}
+
+/// Lets a counter token count again that a reset of the login state made void. Its two consecutive codes have
+/// just shown where the counter stands, and everything up to there is past. Any other mark stands: enrolling
+/// a key again never makes a used code good.
+fn lift_void(store: &FileStore, user: &Username, id: CredentialId) -> Result<(), Failure> {
+    let is_void = |mark: &ReplayMark| mark.credential == id && mark.next == u64::MAX;
+    if !enrolled::find(store, user)?.1.marks.iter().any(is_void) {
+        return Ok(());
+    }
+    let claimant = store.find(user.as_str())?;
+    store.update(&claimant, |_, state| state.marks.retain(|mark| !is_void(mark)))?;
+    Ok(())
 }
 
 fn next_steps(
@@ -204,16 +145,4 @@ fn next_steps(
         let _ = writeln!(text, "No recovery codes yet; `mfa-chain recovery {user}` makes them.");
     }
     Ok(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base32_is_shown_in_groups_of_four() {
-        assert_eq!(*groups_of_four("ABCDEFGHIJ"), "ABCD EFGH IJ");
-        assert_eq!(*groups_of_four("ABCDEFGH"), "ABCD EFGH");
-        assert_eq!(*groups_of_four(""), "");
-    }
 }

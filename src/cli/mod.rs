@@ -13,6 +13,7 @@ mod enroll;
 mod enrolled;
 mod explain;
 mod failure;
+mod module_path;
 mod otpauth;
 mod output;
 mod qr;

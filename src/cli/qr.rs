@@ -5,9 +5,9 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use qrcode::QrCode;
 use qrcode::render::svg;
 use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
@@ -51,7 +51,9 @@ impl QrOutput {
     ///
     /// [`Failure`] when the file exists already or can't be written.
     pub fn draw(&self, text: &str) -> Result<Zeroizing<String>, Failure> {
-        let code = QrCode::new(text).map_err(|error| Failure::refused(format!("no QR code: {error}")))?;
+        // The lowest level of correction: screens have no dirt, and fewer modules fit on more terminals.
+        let code = QrCode::with_error_correction_level(text, EcLevel::L);
+        let code = code.map_err(|error| Failure::refused(format!("no QR code: {error}")))?;
         match self {
             Self::None => return Ok(Zeroizing::default()),
             Self::Utf8 => return Ok(half_blocks(&code, output::is_terminal())),

@@ -68,6 +68,8 @@ impl FileStore {
             self.replace_record(user, &UserRecord::default())?;
         }
         if !dir.has(&state)? {
+            // A state that was lost knew which codes are used; a fresh one in its place would not.
+            self.check_not_enrolled(user)?;
             let fresh = LoginState { draw_key: random_draw_key(dir.path())?, ..LoginState::default() };
             self.create_state(&state, &Content::User(fresh))?;
         }
@@ -170,7 +172,7 @@ impl FileStore {
             let name = format!("{DECOYS}/{}", bucket_name(number));
             if StateFile::open(dir, &name).and_then(|file| file.read()).is_err() {
                 let table = DecoyTable::new(random_draw_key(dir.path())?);
-                let bytes = self.state_bytes(&name, &Content::Decoys(table))?;
+                let bytes = state_bytes(&name, &Content::Decoys(table))?;
                 self.put(&name, &bytes, |_| Ok(()))?;
                 made = true;
             }
@@ -197,17 +199,8 @@ impl FileStore {
     }
 
     fn create_state(&self, name: &str, content: &Content) -> Result<(), StoreError> {
-        let bytes = self.state_bytes(name, content)?;
+        let bytes = state_bytes(name, content)?;
         self.replace(STATE, name, &bytes)
-    }
-
-    /// Both slots, so that every block is there before the first login needs it.
-    fn state_bytes(&self, name: &str, content: &Content) -> Result<Vec<u8>, StoreError> {
-        let slot = |sequence| {
-            let encoded = encode(content, sequence);
-            encoded.ok_or_else(|| StoreError::invalid(Path::new(name), "the login state outgrew its slot"))
-        };
-        Ok([slot(1)?.as_slice(), slot(2)?.as_slice()].concat())
     }
 
     /// Puts a file with `bytes` at `name`, durable when this returns: written beside it, synced, renamed over
@@ -246,6 +239,15 @@ impl FileStore {
             StoreError::io(&dir.path_of(name), "write", error)
         })
     }
+}
+
+/// Both slots, so that every block is there before the first login needs it.
+fn state_bytes(name: &str, content: &Content) -> Result<Vec<u8>, StoreError> {
+    let slot = |sequence| {
+        let encoded = encode(content, sequence);
+        encoded.ok_or_else(|| StoreError::invalid(Path::new(name), "the login state outgrew its slot"))
+    };
+    Ok([slot(1)?.as_slice(), slot(2)?.as_slice()].concat())
 }
 
 /// Held while one command changes the store.

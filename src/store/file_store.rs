@@ -75,7 +75,7 @@ impl FileStore {
         Ok((None, table.map_err(|error| error.or_missing(STORE_REMEDY))?))
     }
 
-    fn check_not_enrolled(&self, user: &Username) -> Result<(), StoreError> {
+    pub(super) fn check_not_enrolled(&self, user: &Username) -> Result<(), StoreError> {
         match self.record(user)? {
             Some(record) if !record.credentials().is_empty() => {
                 let what = "the login state is gone, so used codes are not known; run `mfa-chain unlock \

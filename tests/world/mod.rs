@@ -172,7 +172,7 @@ pub struct SetClock(pub Cell<u64>);
 
 impl SetClock {
     pub fn advance(&self, seconds: u64) {
-        self.0.set(self.0.get() + seconds);
+        self.0.set(self.0.get().saturating_add(seconds));
     }
 }
 
