@@ -17,6 +17,8 @@ DESTDIR ?=
 version := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n1)
 package := $(abspath $(target))/package
 packages := $(abspath build)/packages
+# deb and rpm are built in the same place, so that the second finds the binaries of the first.
+source := $(package)/source/mfa-chain-$(version)
 
 # Two builds give the same bytes: no path of the machine reaches the objects, and the time is that of the changelog.
 # The last prefix that fits is taken.
@@ -56,7 +58,7 @@ deb:
 	@tools/require package
 	$(CARGO) fetch --locked
 	@rm -rf $(packages)/*.deb $(packages)/*.buildinfo $(packages)/*.changes
-	$(call build_deb,$(package)/deb/mfa-chain-$(version),$(packages),true)
+	$(call build_deb,$(source),$(packages),true)
 	@$(MAKE) --no-print-directory lint-deb
 
 # $(call build_deb,TREE,TO,EDIT): EDIT is run in TREE before it is built.
@@ -76,9 +78,9 @@ rpm:
 	@tools/require package
 	$(CARGO) fetch --locked
 	@rm -rf $(packages)/*.rpm
-	umask 022; tools/source-tree $(package)/rpm/BUILD/mfa-chain-$(version)
-	umask 022; $(package_environment) rpmbuild -bb --nodeps --define '_topdir $(package)/rpm' --define '_libdir /usr/lib64' \
-		--define '_rpmdir $(packages)' --define '_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm' \
+	umask 022; tools/source-tree $(source)
+	umask 022; $(package_environment) rpmbuild -bb --nodeps --define '_topdir $(package)/rpm' --define '_builddir $(package)/source' \
+		--define '_libdir /usr/lib64' --define '_rpmdir $(packages)' --define '_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm' \
 		--define 'upstream_version $(version)' packaging/mfa-chain.spec
 	@$(MAKE) --no-print-directory lint-rpm
 
@@ -88,7 +90,7 @@ lint-rpm:
 #: integrations     compiles and checks the SELinux module, the AppArmor abstraction, the fail2ban and logcheck rules
 integrations:
 	@tools/require package
-	packaging/test-integrations $(package)/integrations
+	packaging/tests/integrations $(package)/integrations
 
 #: dist             build/mfa-chain-VERSION.tar.gz: the source with every crate, which builds without the network
 dist:
@@ -109,7 +111,7 @@ dist-check: dist
 #: reproducible     builds both packages twice in different folders and compares every byte
 reproducible:
 	@tools/require package
-	packaging/test-reproducible $(package)/reproducible
+	packaging/tests/reproducible $(package)/reproducible
 
 #: deny             licences, duplicates and sources of the crates; installs cargo-deny into the target folder once
 deny: cargo_deny := $(abspath $(target))/tools/bin/cargo-deny
@@ -120,10 +122,18 @@ deny:
 
 #: test-install     `make install` and `uninstall` into an empty folder
 test-install: build
-	packaging/test-install $(package)/install
+	packaging/tests/install $(package)/install
 
 #: test-packages    packages in clean roots: install, log in, upgrade, remove, purge (root, some minutes)
 test-packages:
 	@tools/require test_packages
 	$(MAKE) --no-print-directory test-install integrations deb rpm
-	packaging/test-packages $(package)/test $(packages)
+	@test -d $(package)/previous/deb || $(MAKE) --no-print-directory previous-deb
+	packaging/tests/run $(package)/test $(packages) $(package)/previous/deb
+
+# This tree under a lower version, to upgrade from.
+.PHONY: previous-deb
+previous-deb:
+	rm -rf $(package)/previous
+	$(call build_deb,$(package)/previous/mfa-chain-0.0.9,$(package)/previous/deb,\
+		sed -i '/^name = "mfa-chain"/{n;s/".*"/"0.0.9"/}' Cargo.toml Cargo.lock && sed -i '1s/(.*)/(0.0.9-1)/' debian/changelog)
