@@ -88,7 +88,7 @@ lint-rpm:
 	rpmlint --strict --config packaging/rpmlint.toml $(packages)/*.rpm
 
 #: integrations     compiles and checks the SELinux module, the AppArmor abstraction, the fail2ban and logcheck rules
-integrations:
+integrations: build
 	@tools/require package
 	packaging/tests/integrations $(package)/integrations
 
