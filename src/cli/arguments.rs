@@ -47,11 +47,11 @@ pub enum Command {
     Unlock(UnlockArguments),
     /// Make new recovery codes for a user; the old ones are void
     Recovery(RecoveryArguments),
-    /// Check the policy, the store and the PAM stacks of this host
+    /// Check the policy and the store, and warn of what will surprise somebody
     Check(CheckArguments),
     /// Tell which rule and chain of the policy apply to a login, and why
     Explain(ExplainArguments),
-    /// Rehearse a login against the module; nothing of the system is touched
+    /// Run a true login of a user through the module, outside the system's stacks; codes are used up
     Try(TryArguments),
     /// Show the module at work in a scratch folder, from enrolment to a refused replay
     Demo(DemoArguments),

@@ -3,7 +3,7 @@
 use super::chain::{Chain, ChainBreached, ChainProof, Progress, Step, StepOutcome};
 use super::draw::DrawSeed;
 use super::event::{Event, Severity};
-use super::judge::{Answer, judge};
+use super::judge::{Answer, Circumstances, judge};
 use super::policy::{ChainSpec, Decision, Policy, Unenrolled};
 use super::ports::{Accounts, Audit, Claimant, Clock, Store};
 use super::request::Request;
@@ -182,12 +182,13 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
 
     fn judge_waiting(mut self) -> Submission<'a, S, C, N, A> {
         let Orchestrator { store, policy, clock, .. } = self.orchestrator;
-        let now = clock.now();
+        let circumstances =
+            Circumstances { request: &self.request, throttle: policy.throttle(), now: clock.now() };
         let answers = std::mem::take(&mut self.waiting);
         let mut failures = 0;
         let committed = store.update(&self.claimant, |record, state| {
-            let outcomes = judge(&self.chain, &answers, record, state, policy.throttle(), now);
-            failures = state.failures.count;
+            let outcomes = judge(&self.chain, &answers, record, state, &circumstances);
+            failures = state.failures.total();
             outcomes
         });
         let outcomes = match committed {
@@ -221,9 +222,10 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
     fn charge_breach(&mut self) {
         self.waiting.clear();
         let Orchestrator { store, policy, clock, .. } = self.orchestrator;
-        let now = clock.now();
+        let circumstances =
+            Circumstances { request: &self.request, throttle: policy.throttle(), now: clock.now() };
         let charged = store.update(&self.claimant, |record, state| {
-            let _ = judge(&self.chain, &[], record, state, policy.throttle(), now);
+            let _ = judge(&self.chain, &[], record, state, &circumstances);
         });
         // The attempt is over either way; a store that fails says so in the trail.
         let reason = charged.map_or_else(|failure| DenyReason::Store(failure.0), |_| DenyReason::Breach);

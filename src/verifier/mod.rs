@@ -11,6 +11,7 @@ pub mod chain;
 pub mod credential;
 pub mod draw;
 pub mod event;
+pub mod failures;
 pub mod judge;
 pub(crate) mod keyed_hash;
 pub mod login;

@@ -16,7 +16,7 @@ pub fn on_policy(policy: &Policy, now: UnixTime) -> Vec<String> {
         warnings.push("chain default: 1 step, so one code is enough where no rule asks for more".to_owned());
     }
     for (number, rule) in (1_usize..).zip(policy.rules()) {
-        if names_sources(&rule.to_string()) {
+        if rule.names_sources() {
             warnings.push(format!(
                 "rule {number} (line {}): host names in PAM_RHOST match no `from`; set `UseDNS no` in sshd_config",
                 rule.line()
@@ -32,11 +32,6 @@ pub fn on_policy(policy: &Policy, now: UnixTime) -> Vec<String> {
 
 fn is_used(policy: &Policy, chain: &ChainSpec) -> bool {
     policy.rules().iter().any(|rule| matches!(rule.action(), RuleAction::Chain(name) if name == chain.name()))
-}
-
-/// Whether a rule as it is shown has a `from` among its conditions.
-fn names_sources(rule: &str) -> bool {
-    rule.split("; ").any(|condition| condition.starts_with("from "))
 }
 
 fn on_roll_out(chain: &ChainSpec, now: UnixTime) -> Option<String> {

@@ -25,9 +25,7 @@ impl Scratch {
     ///
     /// [`Failure`] when it can't be made.
     pub fn create(text: &str) -> Result<Self, Failure> {
-        let made = scratch_folder("mfa-chain-demo")?;
-        // $TMPDIR may be relative, and the module takes absolute paths only.
-        let scratch = Self { path: std::path::absolute(&made).unwrap_or(made) };
+        let scratch = Self { path: scratch_folder("mfa-chain-demo")? };
         let path = scratch.policy_path();
         let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
