@@ -42,6 +42,7 @@ lint:
 	$(CARGO) clippy --locked --lib --no-default-features -- -D warnings
 	tools/check-manual
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --quiet
+	@$(MAKE) --no-print-directory deny
 
 fmt:
 	$(CARGO) fmt

