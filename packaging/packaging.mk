@@ -96,11 +96,12 @@ integrations: build
 dist:
 	@rm -rf $(package)/dist && mkdir -p build
 	umask 022; tools/source-tree $(package)/dist/mfa-chain-$(version)
-	umask 022; cd $(package)/dist/mfa-chain-$(version) && mkdir -p .cargo && $(CARGO) vendor --quiet --locked --versioned-dirs > .cargo/config.toml
+	umask 022; cd $(package)/dist/mfa-chain-$(version) && $(CARGO) vendor --quiet --locked --versioned-dirs >/dev/null && \
+		mkdir -p .cargo && printf '[source.crates-io]\nreplace-with = "vendor"\n[source.vendor]\ndirectory = "vendor"\n' > .cargo/config.toml
 	cd $(package)/dist && tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(SOURCE_DATE_EPOCH) \
 		--format=gnu -cf - mfa-chain-$(version) | gzip -9n > $(abspath build)/mfa-chain-$(version).tar.gz
 
-#: dist-check       builds the tarball without network and with an empty cargo home, and installs it into a folder (root)
+#: dist-check       builds the tarball without network and with an empty cargo home (root)
 dist-check: dist
 	rm -rf $(package)/dist-check && mkdir -p $(package)/dist-check/home
 	tar -xzf build/mfa-chain-$(version).tar.gz -C $(package)/dist-check
