@@ -1,17 +1,13 @@
 # make demo and make test do all the set-up themselves; see README.md.
 
-PREFIX ?= /usr/local
-PAMDIR ?= $(shell cc -print-multiarch 2>/dev/null | sed 's,^..*,/lib/&/security,;s,^$$,/lib/security,')
-SYSCONFDIR ?= /etc
-DESTDIR ?=
-
 CARGO ?= cargo
+STRIP ?= strip
 target := $(or $(CARGO_TARGET_DIR),target)
 # The module is built alone, without the command's crates; the sections of debug lines stay out of it.
-module_build := $(CARGO) rustc --locked --release --lib --no-default-features --crate-type cdylib
-command_build := $(CARGO) build --locked --release --bin mfa-chain
+module_build = $(reproducible) $(CARGO) rustc --locked --release --lib --no-default-features --crate-type cdylib
+command_build = $(reproducible) $(CARGO) build --locked --release --bin mfa-chain
 
-.PHONY: all build demo test test-rust test-e2e lint fmt install uninstall clean
+.PHONY: all build demo test test-rust test-e2e lint fmt clean
 
 all: build
 
@@ -20,16 +16,17 @@ build:
 	$(module_build)
 	@mkdir -p build
 	@install -m 644 $(target)/release/libpam_mfa_chain.so build/pam_mfa_chain.so
-	@strip --strip-unneeded build/pam_mfa_chain.so
+	@$(STRIP) --strip-unneeded build/pam_mfa_chain.so
 	$(command_build)
 	@install -m 755 $(target)/release/mfa-chain build/mfa-chain
-	@strip build/mfa-chain
+	@$(STRIP) build/mfa-chain
 
 demo: build
 	@build/mfa-chain demo
 
-test: build
+test:
 	@tools/require test
+	$(MAKE) --no-print-directory build
 	$(MAKE) --no-print-directory test-rust
 	$(MAKE) --no-print-directory test-e2e
 
@@ -44,7 +41,9 @@ lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --lib --no-default-features -- -D warnings
+	tools/check-manual
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --quiet
+	@$(MAKE) --no-print-directory deny
 
 fmt:
 	$(CARGO) fmt

@@ -2,6 +2,8 @@
 //!
 //! Run it with `cargo run --example orchestrator`. A real program would keep enrolments with `FileStore`, make
 //! secrets from random bytes, and read answers from its users.
+#![allow(clippy::print_stdout)] // showing is all it does
+#![allow(clippy::too_many_lines)] // read from top to bottom
 
 use pam_mfa_chain::store::{SystemAccounts, SystemClock};
 use pam_mfa_chain::verifier::attempt::{Begin, Orchestrator, Submission};

@@ -84,7 +84,8 @@ impl Setup {
         );
         for (place, hotp) in self.hotp.iter().enumerate() {
             let kind = if *hotp { "hotp" } else { "totp" };
-            policy += &format!("[[factors]]\nid = \"f{place}\"\ntype = \"{kind}\"\n");
+            let factor = format!("[[factors]]\nid = \"f{place}\"\ntype = \"{kind}\"\n");
+            policy.push_str(&factor);
         }
         let world = World::new(&policy);
         let ids: Vec<String> = self.enrolled_ids();
@@ -178,7 +179,7 @@ proptest! {
                         right.push(expected);
                         prop_assert!(!spoilt);
                         prop_assert_eq!(right.len(), setup.required);
-                        prop_assert_eq!(proof.factors().map(|id| id.to_string()).collect::<Vec<_>>(), right);
+                        prop_assert_eq!(proof.factors().map(ToString::to_string).collect::<Vec<_>>(), right);
                         prop_assert_eq!(world.failures("alice"), 0);
                         continue 'attempts;
                     }

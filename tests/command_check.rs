@@ -4,7 +4,7 @@
 mod rehearsal_host;
 
 use pam_mfa_chain::store::SystemClock;
-use pam_mfa_chain::verifier::login_state::Failures;
+use pam_mfa_chain::verifier::failures::Failures;
 use pam_mfa_chain::verifier::ports::Clock;
 use rehearsal_host::{Host, POLICY};
 
@@ -54,7 +54,7 @@ fn what_is_likely_not_meant_is_a_warning() {
     let told = [
         "chain spare: no rule uses it",
         "(line 14): host names in PAM_RHOST match no `from`",
-        "not there; enrol a first user",
+        "no users yet; `mfa-chain enroll USER FACTOR`",
     ];
     host.run(&["check"]).assert_tells(0, &told);
 }
@@ -163,7 +163,7 @@ fn explain_tells_what_right_codes_cannot_overcome() {
     let host = Host::with_policy(POLICY);
     host.enrol("root", &["phone", "token"]);
     let now = SystemClock.now();
-    host.change_state("root", |_, state| state.failures = Failures { count: 7, last_at: now });
+    host.change_state("root", |_, state| state.failures.strangers = Failures { count: 7, last_at: now });
     host.run(&["explain", "root", "--service", "sshd"]).assert_tells(1, &["throttled: 7 failures in a row"]);
     host.store().reset_state(&rehearsal_host::name("root"), now).expect("reset");
     let told = ["`phone`: its codes are used up", "`token`: the counter is lost", "cannot pass now"];

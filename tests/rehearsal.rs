@@ -23,7 +23,7 @@ fn right_codes_are_granted_and_never_shown() {
     ];
     ended.assert_tells(0, &told);
     assert!(!ended.out.contains(&phone) && !ended.out.contains(&token), "{}", ended.out);
-    assert_eq!((host.state("alice").failures.count, host.left_behind()), (0, 0));
+    assert_eq!((host.state("alice").failures.total(), host.left_behind()), (0, 0));
 
     let again = host.run_with_input(&try_alice(&["--answers", "-"]), &format!("{phone}\n{token}\n"));
     let told = [
@@ -33,7 +33,7 @@ fn right_codes_are_granted_and_never_shown() {
         "1 answer was not asked for",
     ];
     again.assert_tells(1, &told);
-    assert_eq!(host.state("alice").failures.count, 1);
+    assert_eq!(host.state("alice").failures.total(), 1);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn answers_that_run_out_cancel_the_login_and_cost_nothing() {
     let ended = host.run(&try_alice(&["--answers", "-"]));
     assert_eq!(ended.code, 4, "{}", ended.out);
     assert_eq!(ended.err, "mfa-chain: the answers ran out before the login ended\n");
-    assert_eq!((host.state("alice").failures.count, host.left_behind()), (0, 0));
+    assert_eq!((host.state("alice").failures.total(), host.left_behind()), (0, 0));
     host.run(&try_alice(&["--answers", "/nowhere"]))
         .assert_fails(4, "mfa-chain: /nowhere: cannot read the answers");
 }

@@ -64,7 +64,7 @@ struct Status {
 impl Status {
     fn of(store: &FileStore, policy: &Policy, user: &Username, now: UnixTime) -> Result<Self, Failure> {
         let (record, state) = enrolled::find(store, user)?;
-        let wait_seconds = state.failures.remaining_wait_seconds(policy.throttle(), now);
+        let wait_seconds = state.failures.longest_wait_seconds(policy.throttle(), now);
         Ok(Self { user: user.clone(), record, state, wait_seconds })
     }
 
@@ -83,7 +83,7 @@ impl Status {
             self.user,
             factor_list(self.record.credentials()),
             self.recovery_codes().0,
-            self.state.failures.count,
+            self.state.failures.total(),
             self.wait_seconds,
             time_or_never(self.state.last_success),
         )
@@ -103,7 +103,7 @@ impl Status {
             text.push_str("factors: none\n");
         }
         let _ = writeln!(text, "recovery codes left: {left} of {total}");
-        let _ = writeln!(text, "failures: {}", self.state.failures.count);
+        let _ = writeln!(text, "failures: {}", self.state.failures.total());
         let _ = writeln!(text, "wait: {} s", self.wait_seconds);
         let _ = writeln!(text, "last success: {}", time_or_never(self.state.last_success));
         let _ = writeln!(text, "{}", Readiness::of(policy.default_chain(), &self.record));
@@ -129,7 +129,7 @@ impl Status {
             "factors": factors.collect::<Vec<Value>>(),
             "recovery_codes_left": left,
             "recovery_codes_total": total,
-            "failures": self.state.failures.count,
+            "failures": self.state.failures.total(),
             "wait_seconds": self.wait_seconds,
             "last_success_at": self.state.last_success.map(UnixTime::seconds),
         })

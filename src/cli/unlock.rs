@@ -31,7 +31,7 @@ pub fn run(context: &Context, arguments: &UnlockArguments) -> Result<Exit, Failu
 fn unlock(context: &Context, store: &FileStore, user: &Username) -> Result<(), Failure> {
     let (_, state) = enrolled::find(store, user)?;
     store.clear_failures(user)?;
-    let failures = state.failures.count;
+    let failures = state.failures.total();
     if context.json {
         return output::print_json(&json!({
             "user": user.as_str(), "failures_cleared": failures, "state_reset": false,

@@ -4,8 +4,9 @@
 //! afresh; until then its draws and waits move as those of an enrolled user would.
 
 use super::layout::{Reader, Writer};
+use crate::verifier::failures::{FailureCounts, Failures};
 use crate::verifier::keyed_hash::{keyed_hash, keyed_number};
-use crate::verifier::login_state::{DrawKey, Failures, LoginState};
+use crate::verifier::login_state::{DrawKey, LoginState};
 use crate::verifier::time::UnixTime;
 
 /// How many tables there are.
@@ -38,6 +39,12 @@ struct Decoy {
     failures: Failures,
 }
 
+impl Decoy {
+    fn failures(&self) -> FailureCounts {
+        FailureCounts { strangers: self.failures, ..FailureCounts::default() }
+    }
+}
+
 impl DecoyTable {
     /// The most names of one table.
     pub const MAX_ENTRIES: usize = 128;
@@ -55,7 +62,7 @@ impl DecoyTable {
         let known = self.entries.iter().find(|entry| entry.fingerprint == fingerprint);
         LoginState {
             attempt: known.map_or(0, |entry| entry.attempt),
-            failures: known.map_or_else(Failures::default, |entry| entry.failures),
+            failures: known.map_or_else(FailureCounts::default, Decoy::failures),
             draw_key: DrawKey(keyed_hash(&self.key.0, &[b"draw", user.as_bytes()])),
             ..LoginState::default()
         }
@@ -68,7 +75,9 @@ impl DecoyTable {
         while self.entries.len() >= Self::MAX_ENTRIES {
             self.entries.remove(0);
         }
-        self.entries.push(Decoy { fingerprint, attempt: state.attempt, failures: state.failures });
+        // Nobody logs in under such a name, so every source is a stranger's; and the schedule alone lets fewer
+        // than the cap of a day pass.
+        self.entries.push(Decoy { fingerprint, attempt: state.attempt, failures: state.failures.strangers });
     }
 
     fn fingerprint(&self, user: &str) -> u64 {
@@ -110,7 +119,10 @@ mod tests {
     fn attempt(number: u64) -> LoginState {
         LoginState {
             attempt: number,
-            failures: Failures::default().and_one(UnixTime::from_seconds(number)),
+            failures: FailureCounts {
+                strangers: Failures::default().and_one(UnixTime::from_seconds(number)),
+                ..FailureCounts::default()
+            },
             ..LoginState::default()
         }
     }

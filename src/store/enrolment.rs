@@ -19,7 +19,7 @@ use super::secret_file;
 use super::slot::{Content, encode};
 use super::state_file::StateFile;
 use crate::verifier::credential::MovingFactor;
-use crate::verifier::login_state::{DrawKey, Failures, LoginState, RecoveryMarks};
+use crate::verifier::login_state::{DrawKey, LoginState, RecoveryMarks};
 use crate::verifier::record::UserRecord;
 use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
@@ -92,7 +92,7 @@ impl FileStore {
         let locked = file.lock()?;
         let mut newest = file.read()?;
         if let Content::User(state) = &mut newest.content {
-            state.failures = Failures::default();
+            state.failures.forget();
         }
         locked.commit(&newest)
     }

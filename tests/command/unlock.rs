@@ -1,6 +1,6 @@
 //! `unlock`: waits lifted, lost states made anew.
 
-use pam_mfa_chain::verifier::login_state::Failures;
+use pam_mfa_chain::verifier::failures::Failures;
 use pam_mfa_chain::verifier::time::UnixTime;
 use pam_mfa_chain::verifier::username::Username;
 
@@ -12,7 +12,7 @@ fn failures_are_forgotten_and_used_codes_stay_used() {
     scratch.enroll("alice", "phone", SECRET);
     let now = UnixTime::from_seconds(now());
     scratch.change_state("alice", |record, state| {
-        state.failures = Failures { count: 50, last_at: now };
+        state.failures.strangers = Failures { count: 50, last_at: now };
         state.burn(record.credentials().first().expect("credential"), 5, now);
     });
     assert_ne!(scratch.status("alice")["wait_seconds"], 0);

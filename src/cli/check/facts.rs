@@ -87,6 +87,7 @@ pub fn throttle_json(policy: &Policy) -> Value {
         "long_wait_seconds": throttle.long_wait_seconds(),
         "lock_after": throttle.lock_after(),
         "lock_wait_seconds": throttle.lock_wait_seconds(),
+        "failures_a_day": throttle.failures_a_day(),
         "fail_delay_seconds": throttle.fail_delay_seconds(),
     })
 }
@@ -124,8 +125,8 @@ fn chain_line(chain: &ChainSpec) -> String {
 fn throttle_lines(policy: &Policy) -> String {
     let throttle = policy.throttle();
     format!(
-        "  from {}: wait {} s, doubling up to {} s\n  from {}: wait {} s\n  from {}: wait {} s\n  each denial is \
-         answered after about {} s",
+        "  from {}: wait {} s, doubling up to {} s\n  from {}: wait {} s\n  from {}: wait {} s\n  at most {} a day, half \
+         of it from sources the user never logged in from\n  each denial is answered after about {} s",
         throttle.free_failures(),
         throttle.first_wait_seconds(),
         throttle.longest_wait_seconds(),
@@ -133,6 +134,7 @@ fn throttle_lines(policy: &Policy) -> String {
         throttle.long_wait_seconds(),
         throttle.lock_after(),
         throttle.lock_wait_seconds(),
+        throttle.failures_a_day(),
         throttle.fail_delay_seconds()
     )
 }

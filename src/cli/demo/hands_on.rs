@@ -75,13 +75,13 @@ fn log_in(scratch: &Scratch, module: &Path, libpam: &dyn Libpam, number: u32) ->
     transcript.check()?;
     module_path::check_loaded(module, &outcome)?;
     let failures = scratch.enrolment()?.1.failures;
-    let wait = failures.remaining_wait_seconds(scratch.policy()?.throttle(), SystemClock.now());
+    let wait = failures.longest_wait_seconds(scratch.policy()?.throttle(), SystemClock.now());
     let (word, why) = if outcome.is_success() {
         ("granted", "Both codes were right and in their places, so the chain is complete.".to_owned())
     } else {
         let why = "A code was wrong, or used before. Chain reset: the next login starts at step 1";
         let told = if wait > 0 { format!(", so nothing is judged for {wait} s") } else { String::new() };
-        ("denied", format!("{why}. Failures in a row: {}{told}.", failures.count))
+        ("denied", format!("{why}. Failures in a row: {}{told}.", failures.total()))
     };
     print(&format!("  => {word}: libpam says \"{}\" (code {})\n     {why}\n", outcome.text, outcome.code))?;
     Ok(outcome.is_success())

@@ -29,7 +29,7 @@ pub fn run(module: &Path, libpam: &dyn Libpam) -> Result<Exit, Failure> {
     scratch.enrol(made.collect::<Result<_, Failure>>()?)?;
     print(&opening(module, &scratch, &policy))?;
     let unexpected = Stage { scratch: &scratch, policy: &policy, module, libpam }.play_all()?;
-    let failures = scratch.enrolment()?.1.failures.count;
+    let failures = scratch.enrolment()?.1.failures.total();
     let path = scratch.path().display().to_string();
     drop(scratch);
     print(&closing(unexpected, failures, &path))?;
@@ -72,7 +72,7 @@ impl Stage<'_> {
         let outcome = outcome.map_err(|error| Failure::files(error.to_string()))?;
         module_path::check_loaded(self.module, &outcome)?;
         let seen = hands.finish()?;
-        let counted = self.scratch.enrolment()?.1.failures.count;
+        let counted = self.scratch.enrolment()?.1.failures.total();
         let as_expected = scene.expected.is_met(&outcome, seen.asked.len()) && counted == scene.failures;
         let word = if outcome.is_success() { "granted" } else { "denied" };
         print(&format!("  => {word}: libpam says \"{}\" (code {})\n", outcome.text, outcome.code))?;

@@ -108,8 +108,8 @@ fn files_of(store: &FileStore, request: &Request) -> Result<(UserRecord, Option<
 }
 
 fn throttled(state: &LoginState, throttle: &ThrottlePolicy, now: UnixTime) -> Option<String> {
-    let wait = state.failures.anchored(now).remaining_wait_seconds(throttle, now);
-    let failures = state.failures.count;
+    let wait = state.failures.longest_wait_seconds(throttle, now);
+    let failures = state.failures.total();
     (wait > 0).then(|| {
         format!(
             "throttled: {failures} failures in a row, the next attempt is judged in {wait} s; `mfa-chain unlock` \

@@ -248,6 +248,7 @@ pub(super) struct RawThrottle {
     pub(super) long_wait_seconds: Option<Number>,
     pub(super) lock_after: Option<Number>,
     pub(super) lock_wait_seconds: Option<Number>,
+    pub(super) failures_a_day: Option<Number>,
     pub(super) fail_delay_seconds: Option<Number>,
 }
 
@@ -260,6 +261,7 @@ impl RawThrottle {
         "long_wait_seconds",
         "lock_after",
         "lock_wait_seconds",
+        "failures_a_day",
         "fail_delay_seconds",
     ];
 
@@ -274,6 +276,7 @@ impl RawThrottle {
                 "long_wait_seconds" => &mut raw.long_wait_seconds,
                 "lock_after" => &mut raw.lock_after,
                 "lock_wait_seconds" => &mut raw.lock_wait_seconds,
+                "failures_a_day" => &mut raw.failures_a_day,
                 "fail_delay_seconds" => &mut raw.fail_delay_seconds,
                 _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
             };
