@@ -6,6 +6,7 @@ use std::io::{PipeWriter, Read, Write, pipe};
 use std::time::{Duration, Instant};
 
 use crate::clock;
+use crate::floor::Floor;
 use crate::libpam::{Manner, Timing, transaction};
 use crate::stacks::Stack;
 
@@ -22,7 +23,12 @@ pub fn transactions(count: u32, folder: &str, flags: &[&str]) {
     let mut stacks = Stack::read_all();
     print_status("before");
     let mut lines = String::new();
+    let mut floor = flags.iter().find_map(|flag| flag.strip_prefix("floor=")).map(Floor::open);
     for _ in 0..count {
+        if let Some(floor) = &mut floor {
+            let nanoseconds = floor.nanoseconds();
+            lines += &format!("floor 0 {nanoseconds} {nanoseconds}\n");
+        }
         for stack in &mut stacks {
             clock::advance(1);
             let claimant = stack.next_claimant();
