@@ -22,12 +22,12 @@ pub fn transactions(count: u32, folder: &str, flags: &[&str]) {
     let services = CString::new(folder).expect("no NUL");
     let mut stacks = Stack::read_all();
     print_status("before");
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     let mut floor = flags.iter().find_map(|flag| flag.strip_prefix("floor=")).map(Floor::open);
     for _ in 0..count {
         if let Some(floor) = &mut floor {
             let nanoseconds = floor.nanoseconds();
-            lines += &format!("floor 0 {nanoseconds} {nanoseconds}\n");
+            lines.push(format!("floor 0 {nanoseconds} {nanoseconds}"));
         }
         for stack in &mut stacks {
             clock::advance(1);
@@ -37,13 +37,13 @@ pub fn transactions(count: u32, folder: &str, flags: &[&str]) {
             let Timing { code, authenticate_ns, whole_ns } =
                 if has("fork") { in_a_child(run) } else { run() };
             if !has("quiet") {
-                lines += &format!("{} {code} {authenticate_ns} {whole_ns}\n", stack.name);
+                lines.push(format!("{} {code} {authenticate_ns} {whole_ns}", stack.name));
             }
         }
     }
     print_status("after");
     clock::keep(folder);
-    print!("{lines}");
+    println!("{}", lines.join("\n"));
 }
 
 /// `PROCESSES` processes, each with a user of its own, for `SECONDS`. One line for each:

@@ -170,7 +170,7 @@ impl<'t> Document<'t> {
         let (mut version, mut user, mut factors, mut recovery) = (None, None, Vec::new(), None);
         for (key, value) in values::entries(table) {
             match key.get_ref().as_ref() {
-                "version" => version = Some(number(value)?),
+                "version" => version = Some(number(&value)?),
                 "user" => user = Some(text(value)?),
                 "factors" => factors = values::list(value, FactorEntry::read)?.into_inner(),
                 "recovery" => recovery = Some(RecoveryEntry::read(value)?),
@@ -212,11 +212,11 @@ impl<'t> FactorEntry<'t> {
                 "id" => id = Some(text(value)?),
                 "type" => kind = Some(text(value)?),
                 "algorithm" => algorithm = Some(text(value)?),
-                "digits" => digits = Some(number(value)?),
-                "period" => period = Some(number(value)?),
+                "digits" => digits = Some(number(&value)?),
+                "period" => period = Some(number(&value)?),
                 "secret" => secret = Some(text(value)?),
-                "first" => first = Some(number(value)?),
-                "enrolled_at" => enrolled_at = Some(number(value)?),
+                "first" => first = Some(number(&value)?),
+                "enrolled_at" => enrolled_at = Some(number(&value)?),
                 _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
             }
         }
@@ -284,6 +284,6 @@ fn text(value: Value<'_>) -> Result<DeString<'_>, Misread> {
     values::text(value).map(Spanned::into_inner)
 }
 
-fn number(value: Value<'_>) -> Result<u64, Misread> {
+fn number(value: &Value<'_>) -> Result<u64, Misread> {
     values::number(value).map(Spanned::into_inner)
 }
