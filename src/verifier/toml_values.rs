@@ -1,7 +1,7 @@
 //! Takes TOML values apart, each with its place in the text.
 //!
-//! By hand: serde's derived code for every table and kind of value would be a fifth of the module, which each login
-//! maps into memory (`docs/performance.md`).
+//! By hand for the policy, which each login reads: each place is told in errors, and serde's derived code for every
+//! table and kind of value in it would be a good part of the module (`docs/performance.md`).
 
 use std::fmt;
 use std::ops::Range;
@@ -63,6 +63,7 @@ pub fn text(value: Value<'_>) -> Result<Key<'_>, Misread> {
 }
 
 /// Takes a whole number within the range of `N`.
+#[allow(clippy::needless_pass_by_value)] // a value is taken, as by the others
 pub fn number<N: TryFrom<i128>>(value: Value<'_>) -> Result<Spanned<N>, Misread> {
     let at = value.span();
     let DeValue::Integer(integer) = value.get_ref() else {
@@ -80,12 +81,14 @@ fn whole_number<N: TryFrom<i128>>(integer: &DeInteger<'_>) -> Option<N> {
 }
 
 /// Takes `true` or `false`.
+#[allow(clippy::needless_pass_by_value)] // a value is taken, as by the others
 pub fn flag(value: Value<'_>) -> Result<bool, Misread> {
     let flag = value.get_ref().as_bool();
     flag.ok_or_else(|| Misread::kind(value.span(), value.get_ref(), "true or false"))
 }
 
 /// Takes a date, a time or both.
+#[allow(clippy::needless_pass_by_value)] // a value is taken, as by the others
 pub fn date(value: Value<'_>) -> Result<Spanned<Datetime>, Misread> {
     let at = value.span();
     match value.get_ref().as_datetime() {
@@ -123,16 +126,6 @@ impl Misread {
         Self { at, fault: Fault::MissingKey(key) }
     }
 
-    /// What is wrong, without a word of the text: for files that hold secrets.
-    #[must_use]
-    pub fn without_content(&self) -> String {
-        match &self.fault {
-            Fault::Kind { expected, .. } => format!("it must be {expected}"),
-            Fault::UnknownKey { known, .. } => format!("unknown key; known: {}", known.join(", ")),
-            Fault::MissingKey(key) => format!("missing key `{key}`"),
-        }
-    }
-
     fn kind(at: Range<usize>, found: &DeValue<'_>, expected: &'static str) -> Self {
         let found = match found {
             DeValue::String(text) => format!("string {text:?}"),
@@ -154,7 +147,7 @@ impl fmt::Display for Misread {
             Fault::UnknownKey { key, known } => {
                 write!(formatter, "unknown key `{key}`; known: {}", known.join(", "))
             }
-            Fault::MissingKey(_) => formatter.write_str(&self.without_content()),
+            Fault::MissingKey(key) => write!(formatter, "missing key `{key}`"),
         }
     }
 }

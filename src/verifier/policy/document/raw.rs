@@ -64,7 +64,9 @@ impl<'t> RawPolicy<'t> {
         let mut raw = Self::default();
         for (key, value) in values::entries(table) {
             match key.get_ref().as_ref() {
-                "version" => drop(values::number::<i64>(value)?),
+                "version" => {
+                    values::number::<i64>(value)?;
+                }
                 "factors" => raw.factors = Some(values::list(value, RawFactor::read)?),
                 "chains" => raw.chains = read_chains(value)?,
                 "rules" => raw.rules = values::list(value, RawRule::read)?.into_inner(),
