@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::answer::Answer;
+use crate::filter::Filter;
 
 /// What to play.
 #[derive(Debug)]
@@ -22,7 +23,10 @@ pub struct Options {
     pub calls: usize,
     pub repeat: usize,
     pub sessions: usize,
-    pub restore: Option<(PathBuf, PathBuf)>,
+    pub restore: Vec<(PathBuf, PathBuf)>,
+    /// Resource limits, by number, set before authenticate.
+    pub limits: Vec<(u32, u64)>,
+    pub filter: Filter,
     pub flags: Flags,
 }
 
@@ -43,6 +47,8 @@ pub struct Flags {
     pub acct: bool,
     pub brief: bool,
     pub linger: bool,
+    pub tell: bool,
+    pub no_times: bool,
 }
 
 impl Options {
@@ -66,6 +72,8 @@ impl Options {
             "--acct" => &mut self.flags.acct,
             "--brief" => &mut self.flags.brief,
             "--linger" => &mut self.flags.linger,
+            "--tell" => &mut self.flags.tell,
+            "--no-times" => &mut self.flags.no_times,
             "--jobs" => &mut self.jobs,
             "--no-user" => {
                 self.job.user = None;
@@ -94,9 +102,16 @@ impl Options {
             "--calls" => self.calls = count(&value)?,
             "--repeat" => self.repeat = count(&value)?,
             "--sessions" => self.sessions = count(&value)?,
+            "--allow-calls" => self.filter = Filter::Only(numbers(&value)?),
+            "--deny-call" => self.filter = Filter::AllBut(numbers(&value)?),
             "--restore" => {
                 let (from, to) = value.split_once(':').ok_or("--restore wants FROM:TO")?;
-                self.restore = Some((from.into(), to.into()));
+                self.restore.push((from.into(), to.into()));
+            }
+            "--limit" => {
+                let (resource, most) = value.split_once(':').ok_or("--limit wants RESOURCE:MOST")?;
+                let most = most.parse().map_err(|_| format!("`{most}` is no number"))?;
+                self.limits.push((numbers(resource)?[0], most));
             }
             _ => return Err(format!("`{word}` is not known")),
         }
@@ -122,7 +137,9 @@ impl Default for Options {
             calls: 1,
             repeat: 1,
             sessions: 1,
-            restore: None,
+            restore: Vec::new(),
+            limits: Vec::new(),
+            filter: Filter::default(),
             flags: Flags::default(),
         }
     }
@@ -149,6 +166,10 @@ pub fn bytes_of_hex(text: &str) -> Result<Vec<u8>, String> {
     let byte =
         |pair: &[u32]| pair.iter().fold(0, |byte: u8, digit| byte << 4 | u8::try_from(*digit).unwrap_or(0));
     Ok(digits.chunks(2).map(byte).collect())
+}
+
+fn numbers(text: &str) -> Result<Vec<u32>, String> {
+    text.split(',').map(|word| word.parse().map_err(|_| format!("`{word}` is no number"))).collect()
 }
 
 fn count(text: &str) -> Result<usize, String> {

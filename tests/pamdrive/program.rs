@@ -14,6 +14,11 @@
 //!          --sessions N                        so many processes at once, let go when all wait at a `gate`
 //!          --restore FROM:TO                   before each transaction, the bytes of FROM are put over TO
 //!          --brief                             one line of sums in place of a line per transaction
+//!          --limit RESOURCE:MOST                a resource limit from authenticate on, by its number
+//!          --tell                              a line for each prompt and message at once, before its answer
+//!          --no-times                          with --brief: codes alone are kept, and memory now and then
+//!          --allow-calls N,N...                from authenticate on, other system calls end the process
+//!          --deny-call N,N...                  ... or these fail with EPERM
 //!          --linger                            stays after the report until standard input ends
 //! ```
 //!
@@ -31,6 +36,7 @@
 
 mod answer;
 mod conversation;
+mod filter;
 mod gate;
 mod libpam;
 mod options;

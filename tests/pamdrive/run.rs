@@ -17,7 +17,7 @@ use crate::snapshot::Snapshot;
 pub fn run(options: &Options) {
     let services = Services::prepare(options);
     let before = Snapshot::take();
-    let mut sums = Sums::default();
+    let mut sums = Sums::new(options.flags.no_times);
     if options.jobs {
         for line in std::io::stdin().lines() {
             let line = line.expect("standard input");
@@ -41,7 +41,7 @@ pub fn run(options: &Options) {
 }
 
 fn run_job(options: &Options, services: &Services, job: &Job, sums: &mut Sums) {
-    if let Some((from, to)) = &options.restore {
+    for (from, to) in &options.restore {
         restore(from, to);
     }
     if options.sessions > 1 {
@@ -128,7 +128,7 @@ fn receive(descriptor: c_int) -> Option<Played> {
 fn play(options: &Options, services: &Services, job: &Job, gate: Option<&Gate>) -> Played {
     let full = !options.flags.brief && gate.is_none();
     let before = full.then(Snapshot::take);
-    let mut claimant = Claimant::new(&job.answers, gate);
+    let mut claimant = Claimant::new(&job.answers, gate, options.flags.tell);
     let began = Instant::now();
     let mut calls = Vec::new();
     let mut after = Object::default();
@@ -137,6 +137,8 @@ fn play(options: &Options, services: &Services, job: &Job, gate: Option<&Gate>) 
             Err(code) => Played { code, auth: 0, whole: 0 },
             Ok(mut transaction) => {
                 set_items(options, &transaction);
+                set_limits(&options.limits);
+                options.filter.enter();
                 let played = call_all(options, &mut transaction, &mut calls);
                 call_more(options, &mut transaction, &mut after);
                 played
@@ -152,6 +154,14 @@ fn play(options: &Options, services: &Services, job: &Job, gate: Option<&Gate>) 
         report::print(&object.finish());
     }
     played
+}
+
+fn set_limits(limits: &[(u32, u64)]) {
+    for (resource, most) in limits {
+        let limit = libc::rlimit { rlim_cur: *most, rlim_max: *most };
+        // SAFETY: setrlimit(2) reads the limit of this frame; an unknown resource is an error.
+        unsafe { libc::setrlimit(*resource, &raw const limit) };
+    }
 }
 
 fn set_items(options: &Options, transaction: &Transaction<'_, '_>) {
