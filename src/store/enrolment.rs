@@ -10,7 +10,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, renameat};
 use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
+use nix::unistd::{UnlinkatFlags, fsync, syncfs, unlinkat};
 
 use super::decoys::{BUCKETS, DecoyTable, bucket_name};
 use super::error::StoreError;
@@ -19,7 +19,7 @@ use super::secret_file;
 use super::slot::{Content, encode};
 use super::state_file::StateFile;
 use crate::verifier::credential::MovingFactor;
-use crate::verifier::login_state::{DrawKey, Failures, LoginState, RecoveryMarks};
+use crate::verifier::login_state::{DrawKey, LoginState, RecoveryMarks};
 use crate::verifier::record::UserRecord;
 use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
@@ -44,13 +44,7 @@ impl FileStore {
             }
         }
         let _alone = store.lock_commands()?;
-        for number in 0..BUCKETS {
-            let name = format!("{DECOYS}/{}", bucket_name(number));
-            if !dir.has(&name)? {
-                let table = Content::Decoys(DecoyTable::new(random_draw_key(path)?));
-                store.create_state(DECOYS, &name, &table)?;
-            }
-        }
+        store.make_decoys()?;
         Ok(store)
     }
 
@@ -74,8 +68,10 @@ impl FileStore {
             self.replace_record(user, &UserRecord::default())?;
         }
         if !dir.has(&state)? {
+            // A state that was lost knew which codes are used; a fresh one in its place would not.
+            self.check_not_enrolled(user)?;
             let fresh = LoginState { draw_key: random_draw_key(dir.path())?, ..LoginState::default() };
-            self.create_state(STATE, &state, &Content::User(fresh))?;
+            self.create_state(&state, &Content::User(fresh))?;
         }
         let file = StateFile::open(dir, &state)?;
         let _locked = file.lock()?;
@@ -96,7 +92,7 @@ impl FileStore {
         let locked = file.lock()?;
         let mut newest = file.read()?;
         if let Content::User(state) = &mut newest.content {
-            state.failures = Failures::default();
+            state.failures.forget();
         }
         locked.commit(&newest)
     }
@@ -127,7 +123,7 @@ impl FileStore {
             used: u64::MAX,
             used_at: None,
         });
-        self.create_state(STATE, &state_name(user), &Content::User(state))
+        self.create_state(&state_name(user), &Content::User(state))
     }
 
     /// The login state of `user`; `None` when there is none.
@@ -168,6 +164,26 @@ impl FileStore {
         Ok(users)
     }
 
+    /// Makes the tables of decoys that are missing or damaged; nobody's codes depend on them.
+    fn make_decoys(&self) -> Result<(), StoreError> {
+        let dir = self.dir()?;
+        let mut made = false;
+        for number in 0..BUCKETS {
+            let name = format!("{DECOYS}/{}", bucket_name(number));
+            if StateFile::open(dir, &name).and_then(|file| file.read()).is_err() {
+                let table = DecoyTable::new(random_draw_key(dir.path())?);
+                let bytes = state_bytes(&name, &Content::Decoys(table))?;
+                self.put(&name, &bytes, |_| Ok(()))?;
+                made = true;
+            }
+        }
+        if made {
+            // One sync for all of them.
+            syncfs(dir).map_err(|error| StoreError::io(&dir.path_of(DECOYS), "sync", error))?;
+        }
+        Ok(())
+    }
+
     /// One command at a time. Logins never take this lock.
     fn lock_commands(&self) -> Result<CommandLock, StoreError> {
         let dir = self.dir()?;
@@ -182,19 +198,29 @@ impl FileStore {
         self.replace(SECRETS, &secret_name(user), text.as_bytes())
     }
 
-    fn create_state(&self, folder: &str, name: &str, content: &Content) -> Result<(), StoreError> {
-        let dir = self.dir()?;
-        let too_large = || StoreError::invalid(&dir.path_of(name), "the login state outgrew its slot");
-        // Both slots are written, so that every block is there before the first login needs it.
-        let mut bytes = encode(content, 1).ok_or_else(too_large)?.to_vec();
-        bytes.extend_from_slice(encode(content, 2).ok_or_else(too_large)?.as_slice());
-        self.replace(folder, name, &bytes)
+    fn create_state(&self, name: &str, content: &Content) -> Result<(), StoreError> {
+        let bytes = state_bytes(name, content)?;
+        self.replace(STATE, name, &bytes)
     }
 
-    /// Puts a file with `bytes` at `name` whole: written beside it, synced, renamed over it, the folder synced.
+    /// Puts a file with `bytes` at `name`, durable when this returns: written beside it, synced, renamed over
+    /// it, the folder synced.
     fn replace(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let dir = self.dir()?;
-        let path = dir.path_of(name);
+        self.put(name, bytes, File::sync_all)?;
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let synced = openat(dir, folder, flags, Mode::empty()).and_then(fsync);
+        synced.map_err(|error| StoreError::io(&dir.path_of(folder), "sync the folder", error))
+    }
+
+    /// Puts a whole file at `name`: written beside it, given to `sync`, renamed over it.
+    fn put(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        sync: impl FnOnce(&File) -> std::io::Result<()>,
+    ) -> Result<(), StoreError> {
+        let dir = self.dir()?;
         // No user name begins with a dot. A file that a killed command left behind is removed first; under
         // the lock of the commands nobody else writes it.
         let beside = name.replacen('/', "/.", 1) + ".new";
@@ -203,21 +229,25 @@ impl FileStore {
             Err(error) => return Err(StoreError::io(&dir.path_of(&beside), "remove a leftover", error)),
         }
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        let descriptor = openat(dir, beside.as_str(), flags, mode)
+        let descriptor = openat(dir, beside.as_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR)
             .map_err(|error| StoreError::io(&dir.path_of(&beside), "make", error))?;
         let mut file = File::from(descriptor);
-        let written = file.write_all(bytes).and_then(|()| file.sync_all());
-        let renamed = written.and_then(|()| {
-            renameat(dir, beside.as_str(), dir, name)?;
-            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-            Ok(fsync(openat(dir, folder, flags, Mode::empty())?)?)
-        });
+        let written = file.write_all(bytes).and_then(|()| sync(&file));
+        let renamed = written.and_then(|()| Ok(renameat(dir, beside.as_str(), dir, name)?));
         renamed.map_err(|error| {
             let _ = unlinkat(dir, beside.as_str(), UnlinkatFlags::NoRemoveDir);
-            StoreError::io(&path, "write", error)
+            StoreError::io(&dir.path_of(name), "write", error)
         })
     }
+}
+
+/// Both slots, so that every block is there before the first login needs it.
+fn state_bytes(name: &str, content: &Content) -> Result<Vec<u8>, StoreError> {
+    let slot = |sequence| {
+        let encoded = encode(content, sequence);
+        encoded.ok_or_else(|| StoreError::invalid(Path::new(name), "the login state outgrew its slot"))
+    };
+    Ok([slot(1)?.as_slice(), slot(2)?.as_slice()].concat())
 }
 
 /// Held while one command changes the store.

@@ -75,11 +75,12 @@ impl FileStore {
         Ok((None, table.map_err(|error| error.or_missing(STORE_REMEDY))?))
     }
 
-    fn check_not_enrolled(&self, user: &Username) -> Result<(), StoreError> {
+    pub(super) fn check_not_enrolled(&self, user: &Username) -> Result<(), StoreError> {
         match self.record(user)? {
             Some(record) if !record.credentials().is_empty() => {
-                let what = "the login state is gone, so used codes are not known; run `mfa-chain unlock \
-                            --reset-state USER`";
+                let what = format!(
+                    "the login state is gone, so used codes are not known; run `mfa-chain unlock --reset-state {user}`"
+                );
                 Err(StoreError::invalid(&self.dir()?.path_of(&state_name(user)), what))
             }
             _ => Ok(()),

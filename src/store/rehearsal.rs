@@ -93,11 +93,14 @@ impl ServiceFolder {
         }
         let path = scratch_folder("mfa-chain-service")?;
         let folder = Self { path, service: service.to_owned() };
-        // Brackets keep blanks inside one argument (pam.conf(5)).
-        let argument =
-            |key: &str, path: &Path| format!("[{key}={}]", path.display().to_string().replace(']', "\\]"));
-        let arguments = [argument("policy", policy), argument("store", store)].join(" ");
-        folder.write(service, &format!("auth required {} {arguments}\n", module.display()))?;
+        // Brackets keep blanks inside one word (pam.conf(5)).
+        let word = |text: String| format!("[{}]", text.replace(']', "\\]"));
+        let stack = [
+            word(module.display().to_string()),
+            word(format!("policy={}", policy.display())),
+            word(format!("store={}", store.display())),
+        ];
+        folder.write(service, &format!("auth required {}\n", stack.join(" ")))?;
         // libpam looks for it and complains in the log where it is missing.
         folder.write("other", "auth required pam_deny.so\n")?;
         Ok(folder)
@@ -138,6 +141,8 @@ impl Drop for ServiceFolder {
 pub fn scratch_folder(prefix: &str) -> Result<PathBuf, StoreError> {
     let mut random = [0; 8];
     let path = std::env::temp_dir();
+    // The module takes absolute paths alone, and TMPDIR may be relative.
+    let path = std::path::absolute(&path).unwrap_or(path);
     getrandom::fill(&mut random)
         .map_err(|_| StoreError::invalid(&path, "the kernel gave no random bytes"))?;
     let path = path.join(format!("{prefix}-{:016x}", u64::from_le_bytes(random)));

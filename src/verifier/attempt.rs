@@ -3,7 +3,7 @@
 use super::chain::{Chain, ChainBreached, ChainProof, Progress, Step, StepOutcome};
 use super::draw::DrawSeed;
 use super::event::{Event, Severity};
-use super::judge::{Answer, judge};
+use super::judge::{Answer, Circumstances, judge};
 use super::policy::{ChainSpec, Decision, Policy, Unenrolled};
 use super::ports::{Accounts, Audit, Claimant, Clock, Store};
 use super::request::Request;
@@ -83,7 +83,7 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
             return Ok(self.exempt(request, Exemption::RollOut));
         }
         let event = Event::new(Severity::Debug, "begin").about(request).with("chain", spec.name());
-        let event = event.with_some("rule", rule.map(|rule| rule.saturating_add(1).to_string()).as_deref());
+        let event = event.with_some("rule", rule.map(|rule| rule_number(rule).to_string()).as_deref());
         self.audit.record(&event);
         let steps = chain.step_count();
         let request = request.clone();
@@ -114,9 +114,7 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
     fn exempt(&self, request: &Request, exemption: Exemption) -> Begin<'_, S, C, N, A> {
         let event = Event::new(Severity::Notice, "verdict").about(request).with("verdict", "exempt");
         self.audit.record(&match exemption {
-            Exemption::Rule(rule) => event
-                .with("reason", "rule")
-                .with_number("rule", u64::try_from(rule).unwrap_or(0).saturating_add(1)),
+            Exemption::Rule(rule) => event.with("reason", "rule").with_number("rule", rule_number(rule)),
             Exemption::RollOut => event.with("reason", "roll-out"),
         });
         Begin::Over(Verdict::Exempt(exemption))
@@ -128,6 +126,10 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
         let severity = if broken { Severity::Error } else { Severity::Warning };
         let event = Event::new(severity, "verdict").about(request).with("verdict", "deny");
         let event = event.with("reason", reason.word());
+        let event = match reason {
+            DenyReason::Rule(rule) => event.with_number("rule", rule_number(rule)),
+            _ => event,
+        };
         self.audit.record(&match reason.detail() {
             Some(detail) => event.saying(detail),
             None => event,
@@ -182,12 +184,13 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
 
     fn judge_waiting(mut self) -> Submission<'a, S, C, N, A> {
         let Orchestrator { store, policy, clock, .. } = self.orchestrator;
-        let now = clock.now();
+        let circumstances =
+            Circumstances { request: &self.request, throttle: policy.throttle(), now: clock.now() };
         let answers = std::mem::take(&mut self.waiting);
         let mut failures = 0;
         let committed = store.update(&self.claimant, |record, state| {
-            let outcomes = judge(&self.chain, &answers, record, state, policy.throttle(), now);
-            failures = state.failures.count;
+            let outcomes = judge(&self.chain, &answers, record, state, &circumstances);
+            failures = state.failures.total();
             outcomes
         });
         let outcomes = match committed {
@@ -221,9 +224,10 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
     fn charge_breach(&mut self) {
         self.waiting.clear();
         let Orchestrator { store, policy, clock, .. } = self.orchestrator;
-        let now = clock.now();
+        let circumstances =
+            Circumstances { request: &self.request, throttle: policy.throttle(), now: clock.now() };
         let charged = store.update(&self.claimant, |record, state| {
-            let _ = judge(&self.chain, &[], record, state, policy.throttle(), now);
+            let _ = judge(&self.chain, &[], record, state, &circumstances);
         });
         // The attempt is over either way; a store that fails says so in the trail.
         let reason = charged.map_or_else(|failure| DenyReason::Store(failure.0), |_| DenyReason::Breach);
@@ -248,4 +252,9 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
         };
         self.orchestrator.audit.record(&wait);
     }
+}
+
+/// Rules are counted from 1 wherever people read them.
+fn rule_number(place: usize) -> u64 {
+    u64::try_from(place).unwrap_or(u64::MAX).saturating_add(1)
 }

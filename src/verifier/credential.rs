@@ -10,7 +10,7 @@ use super::keyed_hash::keyed_number;
 use super::otp::{Algorithm, Digits, Period};
 use super::policy::{FactorId, FactorKind};
 
-use super::response::Code;
+use super::response::{Code, Response, Shape};
 use super::secret::SharedSecret;
 use super::time::UnixTime;
 
@@ -128,7 +128,7 @@ impl Credential {
             fresh |= hit & new;
             stale |= hit & !new;
             #[cfg(mfa_fault = "early-exit")]
-            if bool::from(hit) {
+            if bool::from(hit & new) {
                 break;
             }
         }
@@ -136,6 +136,17 @@ impl Credential {
             (true, _) => Scan::Match(fresh_at),
             (false, true) => Scan::Replay,
             (false, false) => Scan::NoMatch,
+        }
+    }
+
+    /// The highest of `candidates` whose code was answered: how an enrolment proves its authenticator. Says
+    /// nothing about whether the code was used before.
+    #[must_use]
+    pub fn matching(&self, answer: &Response, candidates: RangeInclusive<u64>) -> Option<u64> {
+        let Shape::Code(code) = answer.shape(self.digits) else { return None };
+        match self.scan(&code, candidates, 0) {
+            Scan::Match(moving_factor) => Some(moving_factor),
+            Scan::Replay | Scan::NoMatch => None,
         }
     }
 

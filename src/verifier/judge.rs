@@ -2,11 +2,13 @@
 
 use super::chain::{Chain, Step, StepOutcome, StepProof};
 use super::credential::{Credential, Scan};
-use super::login_state::{Failures, LoginState};
+use super::failures::{Budget, SourceKey};
+use super::login_state::LoginState;
 use super::otp::Digits;
 use super::policy::ThrottlePolicy;
 use super::record::UserRecord;
 use super::recovery::{RecoveryCode, RecoverySet};
+use super::request::Request;
 use super::response::{Code, Response, Shape};
 use super::time::UnixTime;
 use super::verdict::Refusal;
@@ -20,6 +22,17 @@ pub struct Answer {
     pub at: UnixTime,
 }
 
+/// What a judgement goes by, beside the chain and the answers.
+#[derive(Debug)]
+pub struct Circumstances<'a> {
+    /// Where the answers come from.
+    pub request: &'a Request,
+    /// How failures slow a claimant down.
+    pub throttle: &'a ThrottlePolicy,
+    /// When.
+    pub now: UnixTime,
+}
+
 /// Judges `answers` against the next batch of `chain` and moves `state` to what must be on disk before
 /// anybody learns the outcome.
 ///
@@ -31,10 +44,11 @@ pub fn judge(
     answers: &[Answer],
     record: &UserRecord,
     state: &mut LoginState,
-    throttle: &ThrottlePolicy,
-    now: UnixTime,
+    circumstances: &Circumstances<'_>,
 ) -> Vec<StepOutcome> {
-    state.failures = state.failures.anchored(now);
+    let Circumstances { request, throttle, now } = *circumstances;
+    let source = SourceKey::of(request, &state.draw_key);
+    state.failures = std::mem::take(&mut state.failures).at(now);
     let mut judged = state.clone();
     let outcomes: Vec<StepOutcome> = chain
         .next_batch()
@@ -42,7 +56,8 @@ pub fn judge(
         .map(|(step, answer)| judge_step(chain, step, answer, record, &mut judged))
         .collect();
 
-    let wait_seconds = state.failures.remaining_wait_seconds(throttle, now);
+    let wait = |budget| state.failures.wait_seconds(source, budget, throttle, now);
+    let wait_seconds = budgets_of(&outcomes).into_iter().map(wait).max().unwrap_or(0);
     if wait_seconds > 0 {
         return refuse_all(outcomes, Refusal::Throttled { wait_seconds });
     }
@@ -50,29 +65,47 @@ pub fn judge(
         // sshd would refuse this user whatever we say; nobody guessed, so nothing is charged.
         return refuse_all(outcomes, Refusal::SshdJunk);
     }
-    charge(&mut judged, chain, &outcomes, now);
+    charge(&mut judged, chain, &outcomes, source, now);
     *state = judged;
     outcomes
 }
 
 /// Writes one failure or, at the end of a whole chain, the success. Codes that were right stay burnt either
 /// way: whoever saw them must not use them (RFC 6238 §5.2).
-fn charge(state: &mut LoginState, chain: &Chain, outcomes: &[StepOutcome], now: UnixTime) {
+fn charge(state: &mut LoginState, chain: &Chain, outcomes: &[StepOutcome], source: SourceKey, now: UnixTime) {
     if chain.is_untouched() {
         state.attempt = state.attempt.wrapping_add(1);
     }
-    let all_right = outcomes.iter().all(|outcome| outcome.result.is_ok());
+    let wrong: Vec<&StepOutcome> = outcomes.iter().filter(|outcome| outcome.result.is_err()).collect();
     let complete = outcomes.len() == chain.next_batch().count();
-    #[cfg(mfa_fault = "charge-forgotten")]
-    if !all_right {
+    if complete && wrong.is_empty() {
+        if chain.next_batch_is_last() {
+            state.failures.pass(source, now);
+            state.last_success = Some(now);
+        }
         return;
     }
-    if !all_right || !complete {
-        state.failures = state.failures.and_one(now);
-    } else if chain.next_batch_is_last() {
-        state.failures = Failures::default();
-        state.last_success = Some(now);
+    #[cfg(mfa_fault = "charge-forgotten")]
+    return;
+    #[cfg(not(mfa_fault = "charge-forgotten"))]
+    for budget in budgets_of(wrong) {
+        state.failures.charge(source, budget, now);
     }
+}
+
+/// The budgets that outcomes draw on; that of codes where nothing was answered at all, as after a breach.
+fn budgets_of<'a>(outcomes: impl IntoIterator<Item = &'a StepOutcome>) -> Vec<Budget> {
+    let mut budgets = Vec::with_capacity(2);
+    for outcome in outcomes {
+        let budget = if outcome.recovery { Budget::RecoveryCodes } else { Budget::Codes };
+        if !budgets.contains(&budget) {
+            budgets.push(budget);
+        }
+    }
+    if budgets.is_empty() {
+        budgets.push(Budget::Codes);
+    }
+    budgets
 }
 
 fn refuse_all(outcomes: Vec<StepOutcome>, refusal: Refusal) -> Vec<StepOutcome> {
@@ -116,7 +149,8 @@ fn judge_code(
     let credential = enrolled.or(decoy.as_ref()).ok_or(Refusal::Unenrolled)?;
     let next = state.next_acceptable(credential);
     let candidates = credential.candidates(step.factor.kind, at, next);
-    let behind = *candidates.end() < next;
+    // One past the window is the ordinary case of an authenticator that runs ahead and was just used.
+    let behind = candidates.end().saturating_add(1) < next;
     match credential.scan(code, candidates, next) {
         Scan::Match(moving_factor) => {
             // Nothing is burnt of a decoy, which nobody holds.

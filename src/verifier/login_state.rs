@@ -1,7 +1,7 @@
 //! What changes at login: replay marks, failures, the attempt number.
 
 use super::credential::{Credential, CredentialId};
-use super::policy::ThrottlePolicy;
+use super::failures::FailureCounts;
 use super::recovery::RecoverySet;
 use super::time::UnixTime;
 
@@ -12,8 +12,8 @@ pub struct LoginState {
     pub attempt: u64,
     /// Random, made with the state: what makes draws unpredictable.
     pub draw_key: DrawKey,
-    /// Failures since the last success.
-    pub failures: Failures,
+    /// Failed chains that stand.
+    pub failures: FailureCounts,
     /// When a whole chain was last passed.
     pub last_success: Option<UnixTime>,
     /// Replay marks, the most recently used last.
@@ -105,37 +105,4 @@ impl LoginState {
 
 const fn place_bit(place: u32) -> u64 {
     1_u64.wrapping_shl(place)
-}
-
-/// Consecutive failed chains (RFC 4226 §7.3: the limit spans sessions, so it is kept here).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Failures {
-    /// How many since the last success.
-    pub count: u32,
-    /// When the last one was; meaningless while `count` is 0.
-    pub last_at: UnixTime,
-}
-
-impl Failures {
-    /// Counts one more.
-    #[must_use]
-    pub const fn and_one(self, now: UnixTime) -> Self {
-        Self { count: self.count.saturating_add(1), last_at: now }
-    }
-
-    /// Seconds from `now` until an attempt is judged again; 0 when it is.
-    ///
-    /// While the clock stands before the last failure the whole wait is still to come: a clock that was
-    /// turned back never makes the throttle more permissive.
-    #[must_use]
-    pub fn remaining_wait_seconds(self, throttle: &ThrottlePolicy, now: UnixTime) -> u64 {
-        throttle.wait_seconds_after(self.count).saturating_sub(now.seconds_since(self.last_at))
-    }
-
-    /// The same failures with a last one in the future moved to `now`, so that a clock that once stood far
-    /// ahead does not lock the user out for longer than the wait itself.
-    #[must_use]
-    pub fn anchored(self, now: UnixTime) -> Self {
-        Self { last_at: self.last_at.min(now), ..self }
-    }
 }

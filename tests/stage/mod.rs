@@ -30,6 +30,7 @@ label = "Hardware token"
 type = "hotp"
 [throttle]
 fail_delay_seconds = 0
+failures_a_day = 10000
 "#;
 
 pub const FIRST_PROMPT: &str = "Authenticator app code (step 1 of 2): ";
@@ -113,7 +114,7 @@ impl Stage {
     }
 
     pub fn failures(&self, user: &str) -> u32 {
-        self.state(user).expect("a state").failures.count
+        self.state(user).expect("a state").failures.total()
     }
 
     /// The state file of `user` as it is, to be put back by [`Self::put_state`].

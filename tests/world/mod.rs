@@ -102,10 +102,19 @@ impl World {
         self.login_through("sshd", user, answer)
     }
 
-    pub fn login_through(&self, service: &str, user: &str, mut answer: impl FnMut(&str) -> String) -> Ending {
+    pub fn login_through(&self, service: &str, user: &str, answer: impl FnMut(&str) -> String) -> Ending {
+        self.attempt(&Request::new(service, user), answer)
+    }
+
+    /// A login over the network.
+    pub fn login_from(&self, address: &str, user: &str, answer: impl FnMut(&str) -> String) -> Ending {
+        self.attempt(&Request { rhost: Some(address.to_owned()), ..Request::new("sshd", user) }, answer)
+    }
+
+    fn attempt(&self, request: &Request, mut answer: impl FnMut(&str) -> String) -> Ending {
         let engine = self.engine();
         let mut asked = Vec::new();
-        let mut attempt = match engine.begin(&Request::new(service, user)) {
+        let mut attempt = match engine.begin(request) {
             Begin::Over(verdict) => return Ending { asked, verdict },
             Begin::Attempt(attempt) => attempt,
         };
@@ -121,7 +130,7 @@ impl World {
     }
 
     pub fn failures(&self, user: &str) -> u32 {
-        self.store.state(user).expect("a state").failures.count
+        self.store.state(user).expect("a state").failures.total()
     }
 }
 
@@ -172,7 +181,7 @@ pub struct SetClock(pub Cell<u64>);
 
 impl SetClock {
     pub fn advance(&self, seconds: u64) {
-        self.0.set(self.0.get() + seconds);
+        self.0.set(self.0.get().saturating_add(seconds));
     }
 }
 

@@ -29,6 +29,12 @@ impl Rule {
         &self.action
     }
 
+    /// Whether it looks at the address a login comes from.
+    #[must_use]
+    pub fn names_sources(&self) -> bool {
+        self.conditions.from.is_some()
+    }
+
     pub(super) fn conditions(&self) -> &Conditions {
         &self.conditions
     }

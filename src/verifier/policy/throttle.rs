@@ -12,6 +12,7 @@ pub struct ThrottlePolicy {
     pub(super) long_wait_seconds: u64,
     pub(super) lock_after: u32,
     pub(super) lock_wait_seconds: u64,
+    pub(super) failures_a_day: u32,
     pub(super) fail_delay_seconds: u64,
 }
 
@@ -74,6 +75,13 @@ impl ThrottlePolicy {
         self.lock_wait_seconds
     }
 
+    /// How many failures a user can have in a day (UTC) before the next day has to come, whatever succeeds in
+    /// between. Sources the user never logged in from get half of it.
+    #[must_use]
+    pub fn failures_a_day(&self) -> u32 {
+        self.failures_a_day
+    }
+
     /// Seconds by which the application delays the answer to a failure (`pam_fail_delay(3)`).
     #[must_use]
     pub fn fail_delay_seconds(&self) -> u64 {
@@ -91,6 +99,7 @@ impl Default for ThrottlePolicy {
             long_wait_seconds: 3_600,
             lock_after: 100,
             lock_wait_seconds: 86_400,
+            failures_a_day: 100,
             fail_delay_seconds: 2,
         }
     }

@@ -149,5 +149,6 @@ pub(super) struct RawThrottle {
     pub(super) long_wait_seconds: Option<Number>,
     pub(super) lock_after: Option<Number>,
     pub(super) lock_wait_seconds: Option<Number>,
+    pub(super) failures_a_day: Option<Number>,
     pub(super) fail_delay_seconds: Option<Number>,
 }

@@ -23,7 +23,8 @@ pub(super) fn read(given: Option<&RawThrottle>) -> Result<ThrottlePolicy, Proble
 fn read_failures(raw: &RawThrottle, into: &mut ThrottlePolicy) -> Result<(), Problem> {
     set(&mut into.free_failures, "free_failures", raw.free_failures.as_ref(), 1..=20)?;
     set(&mut into.long_after, "long_after", raw.long_after.as_ref(), FAILURES)?;
-    set(&mut into.lock_after, "lock_after", raw.lock_after.as_ref(), FAILURES)
+    set(&mut into.lock_after, "lock_after", raw.lock_after.as_ref(), FAILURES)?;
+    set(&mut into.failures_a_day, "failures_a_day", raw.failures_a_day.as_ref(), 10..=10_000)
 }
 
 fn read_waits(raw: &RawThrottle, into: &mut ThrottlePolicy) -> Result<(), Problem> {
@@ -99,6 +100,7 @@ mod tests {
         ("free", "free_failures = 0", "5:17: `free_failures` is 0; it must be 1 to 20"),
         ("free", "free_failures = 21", "5:17: `free_failures` is 21; it must be 1 to 20"),
         ("wait", "lock_wait_seconds = 604801", "5:21: `lock_wait_seconds` is 604801; it must be 1 to 604800"),
+        ("day", "failures_a_day = 9", "5:18: `failures_a_day` is 9; it must be 10 to 10000"),
         ("delay", "fail_delay_seconds = 31", "5:22: `fail_delay_seconds` is 31; it must be 0 to 30"),
         (
             "long before free",
@@ -128,7 +130,7 @@ mod tests {
         (
             "key",
             "free = 1",
-            "5:1: unknown key `free`; known: free_failures, first_wait_seconds, longest_wait_seconds, long_after, long_wait_seconds, lock_after, lock_wait_seconds, fail_delay_seconds",
+            "5:1: unknown key `free`; known: free_failures, first_wait_seconds, longest_wait_seconds, long_after, long_wait_seconds, lock_after, lock_wait_seconds, failures_a_day, fail_delay_seconds",
         ),
     ];
 }

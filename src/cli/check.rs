@@ -1,0 +1,50 @@
+//! `mfa-chain check`: whether the policy is valid, what it says, and what is likely not meant.
+
+mod advice;
+mod enrolments;
+mod facts;
+
+use serde_json::json;
+
+use self::enrolments::Enrolments;
+use super::Context;
+use super::arguments::CheckArguments;
+use super::failure::{Exit, Failure};
+use super::output::{print, print_json};
+use crate::store::{FileStore, SystemClock, load_policy};
+use crate::verifier::ports::Clock;
+
+/// Loads the policy as the module does and tells what it says. Warnings are no errors: each may be meant.
+///
+/// # Errors
+///
+/// [`Failure`] naming file, line and column when the policy is not valid: nobody gets in with it.
+pub fn run(context: &Context, _: &CheckArguments) -> Result<Exit, Failure> {
+    let policy = load_policy(&context.policy)?;
+    let now = SystemClock.now();
+    let enrolments = Enrolments::survey(&FileStore::at(&context.store), &policy);
+    let mut warnings = advice::on_policy(&policy, now);
+    warnings.extend(enrolments.warnings());
+    let file = context.policy.display();
+    if context.json {
+        print_json(&json!({
+            "policy": file.to_string(),
+            "valid": true,
+            "factors": facts::factors_json(&policy),
+            "chains": facts::chains_json(&policy),
+            "rules": facts::rules_json(&policy),
+            "prompt": facts::prompt_json(&policy),
+            "throttle": facts::throttle_json(&policy),
+            "users": enrolments.users(),
+            "warnings": warnings,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    let store = format!("store {}: {}", context.store.display(), enrolments.summary());
+    let warnings = match warnings.as_slice() {
+        [] => "no warnings\n".to_owned(),
+        warnings => format!("warnings\n  {}\n", warnings.join("\n  ")),
+    };
+    print(&format!("{file}: valid\n\n{}\n{store}\n\n{warnings}", facts::text(&policy)))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,103 @@
+//! What in a valid policy is likely not meant.
+
+use crate::cli::utc::utc;
+use crate::verifier::policy::{ChainSpec, Policy, RuleAction, Unenrolled};
+use crate::verifier::time::UnixTime;
+
+/// Warnings about `policy`, which is valid all the same.
+#[must_use]
+pub fn on_policy(policy: &Policy, now: UnixTime) -> Vec<String> {
+    let mut warnings: Vec<String> = policy
+        .named_chains()
+        .filter(|chain| !is_used(policy, chain))
+        .map(|chain| format!("chain {}: no rule uses it", chain.name()))
+        .collect();
+    if policy.default_chain().required_steps() == 1 {
+        warnings.push("chain default: 1 step, so one code is enough where no rule asks for more".to_owned());
+    }
+    for (number, rule) in (1_usize..).zip(policy.rules()) {
+        if rule.names_sources() {
+            warnings.push(format!(
+                "rule {number} (line {}): host names in PAM_RHOST match no `from`; set `UseDNS no` in sshd_config",
+                rule.line()
+            ));
+        }
+    }
+    let default = policy.default_chain();
+    // What a chain inherits is told once.
+    let own = policy.named_chains().filter(|chain| chain.unenrolled() != default.unenrolled());
+    warnings.extend(std::iter::once(default).chain(own).filter_map(|chain| on_roll_out(chain, now)));
+    warnings
+}
+
+fn is_used(policy: &Policy, chain: &ChainSpec) -> bool {
+    policy.rules().iter().any(|rule| matches!(rule.action(), RuleAction::Chain(name) if name == chain.name()))
+}
+
+fn on_roll_out(chain: &ChainSpec, now: UnixTime) -> Option<String> {
+    let Unenrolled::ExemptUntil(deadline) = chain.unenrolled() else { return None };
+    let (name, day) = (chain.name(), utc(deadline));
+    if deadline <= now {
+        return Some(format!(
+            "chain {name}: the roll-out ended at {day}; unenrolled users are denied, so write `unenrolled = \"deny\"`"
+        ));
+    }
+    (deadline.seconds_since(now) <= SOON_SECONDS).then(|| {
+        format!("chain {name}: the roll-out ends at {day}; unenrolled users are denied from then on")
+    })
+}
+
+/// 14 days.
+const SOON_SECONDS: u64 = 14 * 86_400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixTime = UnixTime::from_seconds(1_795_348_800); // 2026-11-22 12:00:00 UTC
+
+    #[test]
+    fn a_policy_that_means_what_it_says_gets_no_advice() {
+        let policy = policy("[chains.admin]\nmode='random'\n[[rules]]\nservices=['sudo']\nchain='admin'\n");
+        assert_eq!(on_policy(&policy, NOW), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_likely_not_meant_is_told_once() {
+        let cases = [
+            ("[chains.admin]\nmode='random'\n", "chain admin: no rule uses it"),
+            ("[[rules]]\nfrom=['10.0.0.0/8']\naction='deny'\n", "rule 1 (line 9): host names in PAM_RHOST"),
+        ];
+        for (text, expected) in cases {
+            let warnings = on_policy(&policy(text), NOW);
+            assert!(warnings.len() == 1 && warnings[0].starts_with(expected), "{warnings:?}");
+        }
+    }
+
+    #[test]
+    fn a_roll_out_that_ends_soon_or_ended_is_told() {
+        for (day, expected) in [
+            ("2026-11-21", Some("chain default: the roll-out ended at ")),
+            ("2026-11-30", Some("chain default: the roll-out ends at ")),
+            ("2026-12-31", None),
+        ] {
+            let text = format!("unenrolled='exempt'\nuntil={day}\nrequired_steps=2\n{FACTORS}");
+            let warnings = on_policy(&Policy::parse(&text, "p").expect("valid"), NOW);
+            let told = warnings.first().and_then(|first| first.split_inclusive(" at ").next());
+            assert_eq!(told, expected, "{day}: {warnings:?}");
+        }
+    }
+
+    #[test]
+    fn one_step_is_told() {
+        let text = format!("required_steps=1\n{FACTORS}");
+        let warnings = on_policy(&Policy::parse(&text, "p").expect("valid"), NOW);
+        assert!(warnings[0].starts_with("chain default: 1 step"), "{warnings:?}");
+    }
+
+    const FACTORS: &str = "[[factors]]\nid='a'\ntype='totp'\n[[factors]]\nid='b'\ntype='totp'\n";
+
+    fn policy(more: &str) -> Policy {
+        Policy::parse(&format!("version=1\nrequired_steps=2\n{FACTORS}{more}"), "policy.toml").expect("valid")
+    }
+}

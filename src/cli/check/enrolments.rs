@@ -1,0 +1,90 @@
+//! Whether the users of a store can pass the default chain, and whether their files are whole.
+
+use crate::cli::readiness::Readiness;
+use crate::store::{FileStore, StoreError};
+use crate::verifier::policy::Policy;
+use crate::verifier::username::Username;
+
+/// What was found in a store.
+#[derive(Debug, Default)]
+pub struct Enrolments {
+    users: usize,
+    cannot_pass: Vec<Username>,
+    faults: Vec<String>,
+    closed: bool,
+}
+
+impl Enrolments {
+    /// Reads each record and login state of `store`.
+    #[must_use]
+    pub fn survey(store: &FileStore, policy: &Policy) -> Self {
+        let mut found = Self::default();
+        match store.users() {
+            Ok(users) => {
+                found.users = users.len();
+                for user in users {
+                    if let Err(error) = found.look_at(store, policy, user) {
+                        found.faults.push(error.to_string());
+                    }
+                }
+            }
+            // The first enrolment makes it.
+            Err(error) if error.is_missing() => {}
+            Err(error) => {
+                found.closed = true;
+                found.faults.push(error.to_string());
+            }
+        }
+        found
+    }
+
+    /// How many users have a record; `None` where that can't be told.
+    #[must_use]
+    pub fn users(&self) -> Option<usize> {
+        (!self.closed).then_some(self.users)
+    }
+
+    /// The store in a few words.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match (self.closed, self.users) {
+            (true, _) => "cannot be read".to_owned(),
+            (false, 0) => "no users yet; `mfa-chain enroll USER FACTOR` enrols the first one".to_owned(),
+            (false, 1) => "1 user".to_owned(),
+            (false, count) => format!("{count} users"),
+        }
+    }
+
+    /// What is wrong with the store, a line each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.faults.clone();
+        let (count, all) = (self.cannot_pass.len(), self.users);
+        if count > 0 {
+            let first: Vec<&str> = self.cannot_pass.iter().take(FEW).map(Username::as_str).collect();
+            let more = if count > FEW { ", …" } else { "" };
+            let names = first.join(", ");
+            warnings.push(format!(
+                "{count} of {all} enrolled users cannot pass the default chain, too few factors: {names}{more}"
+            ));
+        }
+        warnings
+    }
+
+    fn look_at(&mut self, store: &FileStore, policy: &Policy, user: Username) -> Result<(), StoreError> {
+        let record = store.record(&user)?.unwrap_or_default();
+        let state = store.login_state(&user)?;
+        if state.is_none() && !record.credentials().is_empty() {
+            self.faults.push(format!(
+                "{user}: the login state is gone, so every login is denied; run `mfa-chain unlock --reset-state {user}`"
+            ));
+        }
+        if !Readiness::of(policy.default_chain(), &record).is_enough() {
+            self.cannot_pass.push(user);
+        }
+        Ok(())
+    }
+}
+
+/// How many names are shown.
+const FEW: usize = 5;

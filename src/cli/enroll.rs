@@ -1,0 +1,148 @@
+//! `mfa-chain enroll`: binds an authenticator to a factor, once it has proven itself.
+
+mod show;
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::arguments::EnrollArguments;
+use super::confirmation::confirm;
+use super::failure::{Exit, Failure};
+use super::readiness::Readiness;
+use super::secret_input::{self, STDIN};
+use super::terminal::Terminal;
+use super::{Context, enrolled, output};
+use crate::store::{FileStore, SystemAccounts, SystemClock, load_policy};
+use crate::verifier::credential::{Credential, CredentialId};
+use crate::verifier::login_state::ReplayMark;
+use crate::verifier::policy::{Factor, Policy};
+use crate::verifier::ports::{Accounts, Clock, Store};
+use crate::verifier::record::UserRecord;
+use crate::verifier::username::Username;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// [`Failure`] when the factor is not in the policy, the secret is refused, or no code proves it. The store
+/// is as before then.
+pub fn run(context: &Context, arguments: &EnrollArguments) -> Result<Exit, Failure> {
+    let policy = load_policy(&context.policy)?;
+    let factor = find_factor(&policy, &arguments.factor)?;
+    let store = FileStore::open_or_create(&context.store)?;
+    let clock = SystemClock;
+    let terminal = confirming_terminal(arguments)?;
+    let record = enrolled::find_any(&store, &arguments.user)?.map(|(record, _)| record).unwrap_or_default();
+
+    let authenticator = match &arguments.secret_file {
+        Some(path) => secret_input::read(path, factor)?,
+        None => secret_input::make(factor)?,
+    };
+    let counter = authenticator.counter;
+    let mut credential = authenticator.into_credential(factor, counter, clock.now());
+    credential.first = credential.step_at(clock.now()).unwrap_or(counter);
+    check_secret(&credential, &record)?;
+    warn_of_unknown(&arguments.user);
+
+    show::show(context, arguments, factor, &credential)?;
+    if let Some(terminal) = terminal {
+        credential.first = confirm(&credential, factor, counter, terminal, &clock)?;
+    }
+    let id = credential.id();
+    store.change_record(&arguments.user, |current| replace(current, credential))?;
+    if terminal.is_some() {
+        lift_void(&store, &arguments.user, id)?;
+    }
+    if !context.json {
+        output::print(&next_steps(&policy, &store, &arguments.user, factor)?)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn find_factor<'a>(policy: &'a Policy, id: &str) -> Result<&'a Factor, Failure> {
+    policy.factor(id).ok_or_else(|| {
+        let known: Vec<&str> = policy.factors().iter().map(|factor| factor.id.as_str()).collect();
+        Failure::refused(format!("the policy has no factor `{id}`; known: {}", known.join(", ")))
+    })
+}
+
+/// Where the code comes from that proves the authenticator; `None` where none is asked for.
+fn confirming_terminal(arguments: &EnrollArguments) -> Result<Option<Terminal>, Failure> {
+    if arguments.no_confirm {
+        return Ok(None);
+    }
+    if arguments.secret_file.as_deref() != Some(Path::new(STDIN)) {
+        return Ok(Some(Terminal::of_stdin()));
+    }
+    let keyboard = Terminal::keyboard().ok_or_else(|| {
+        let line = "standard input holds the secret and there is no terminal to ask for a code on; give the \
+                    secret in a file, or add --no-confirm";
+        Failure::cancelled(line)
+    });
+    keyboard.map(Some)
+}
+
+fn check_secret(credential: &Credential, record: &UserRecord) -> Result<(), Failure> {
+    let same = |other: &&Credential| other.factor != credential.factor && other.secret == credential.secret;
+    if let Some(other) = record.credentials().iter().find(same) {
+        return Err(Failure::refused(format!(
+            "factor `{}` has this secret already; each step needs an authenticator of its own",
+            other.factor
+        )));
+    }
+    if credential.secret.is_short() {
+        // RFC 4226 §4 R6.
+        let bits = credential.secret.bits();
+        output::warn(&format!(
+            "the secret has {bits} bits only; 128 are the least for a new one, 160 better"
+        ));
+    }
+    Ok(())
+}
+
+fn warn_of_unknown(user: &Username) {
+    match SystemAccounts.lists(user.as_str()) {
+        Ok(true) => {}
+        Ok(false) => output::warn(&format!("this system lists no user `{user}`; enrolling anyway")),
+        Err(error) => output::warn(&error.to_string()),
+    }
+}
+
+/// The record with `credential` in place of the one of its factor, checked again as it is now.
+fn replace(current: UserRecord, credential: Credential) -> Result<UserRecord, Failure> {
+    let (mut credentials, recovery) = current.into_parts();
+    credentials.retain(|other| other.factor != credential.factor);
+    credentials.push(credential);
+    UserRecord::new(credentials, recovery).map_err(|error| Failure::refused(error.to_string()))
+}
+
+/// Lets a counter token count again that a reset of the login state made void. Its two consecutive codes have
+/// just shown where the counter stands, and everything up to there is past. Any other mark stands: enrolling
+/// a key again never makes a used code good.
+fn lift_void(store: &FileStore, user: &Username, id: CredentialId) -> Result<(), Failure> {
+    let is_void = |mark: &ReplayMark| mark.credential == id && mark.next == u64::MAX;
+    if !enrolled::find(store, user)?.1.marks.iter().any(is_void) {
+        return Ok(());
+    }
+    let claimant = store.find(user.as_str())?;
+    store.update(&claimant, |_, state| state.marks.retain(|mark| !is_void(mark)))?;
+    Ok(())
+}
+
+fn next_steps(
+    policy: &Policy,
+    store: &FileStore,
+    user: &Username,
+    factor: &Factor,
+) -> Result<String, Failure> {
+    let (record, _) = enrolled::find(store, user)?;
+    let mut text = format!("Enrolled factor `{}` ({}) of {user}.\n", factor.id, factor.label);
+    // Writing to a String can't fail.
+    for chain in std::iter::once(policy.default_chain()).chain(policy.named_chains()) {
+        let _ = writeln!(text, "{}", Readiness::of(chain, &record));
+    }
+    if record.recovery().is_none() {
+        let _ = writeln!(text, "No recovery codes yet; `mfa-chain recovery {user}` makes them.");
+    }
+    Ok(text)
+}

@@ -1,0 +1,134 @@
+//! `mfa-chain explain`: which rule and chain a login would meet, and whether the user could pass it now.
+
+mod outlook;
+mod report;
+
+use self::outlook::Outlook;
+use super::Context;
+use super::arguments::ExplainArguments;
+use super::failure::{Exit, Failure};
+use super::output::{print, print_json};
+use crate::store::{FileStore, SystemAccounts, SystemClock, load_policy};
+use crate::verifier::policy::{ChainSpec, Decision, Policy};
+use crate::verifier::ports::{Accounts, AccountsError, Clock};
+use crate::verifier::request::Request;
+
+/// Explains one login. Nothing is asked of the user, nothing is written.
+///
+/// # Errors
+///
+/// [`Failure`] when the policy or the store is missing, unsafe or invalid, or the account databases are silent.
+pub fn run(context: &Context, arguments: &ExplainArguments) -> Result<Exit, Failure> {
+    let policy = load_policy(&context.policy)?;
+    let store = FileStore::at(&context.store);
+    let request =
+        Request { rhost: arguments.rhost.clone(), ..Request::new(&arguments.service, &arguments.user) };
+    let named = NamedGroups(&arguments.groups);
+    let accounts: &dyn Accounts = if arguments.groups.is_empty() { &SystemAccounts } else { &named };
+    let explanation = Explanation::of(&policy, &store, accounts, request)?;
+    if context.json {
+        print_json(&explanation.to_json())?;
+    } else {
+        print(&explanation.to_text())?;
+    }
+    Ok(if explanation.can_pass() { Exit::Done } else { Exit::Denied })
+}
+
+/// What one login would meet.
+pub struct Explanation<'p> {
+    request: Request,
+    /// Number from 1, line in the file, and text of the rule that matches.
+    rule: Option<(usize, usize, String)>,
+    fate: Fate<'p>,
+    notes: Vec<String>,
+}
+
+/// What the policy does with the login.
+enum Fate<'p> {
+    /// Denied without being asked.
+    Deny,
+    /// Nothing is asked.
+    Exempt,
+    /// A chain is asked for.
+    Require(&'p ChainSpec, Outlook),
+}
+
+impl<'p> Explanation<'p> {
+    /// Explains `request` as the module would decide it now.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] when the store or the account databases can't be read.
+    pub fn of(
+        policy: &'p Policy,
+        store: &FileStore,
+        accounts: &dyn Accounts,
+        request: Request,
+    ) -> Result<Self, Failure> {
+        let silent = |error: AccountsError| Failure::files(error.to_string());
+        let (fate, rule) = match policy.decide(&request, accounts).map_err(silent)? {
+            Decision::Deny { rule } => (Fate::Deny, Some(rule)),
+            Decision::Exempt { rule } => (Fate::Exempt, Some(rule)),
+            Decision::Require { chain, rule } => {
+                let listed = accounts.lists(&request.user).map_err(silent)?;
+                let now = SystemClock.now();
+                let outlook = Outlook::of(chain, store, &request, listed, policy.throttle(), now)?;
+                (Fate::Require(chain, outlook), rule)
+            }
+        };
+        let rule = rule.and_then(|place| {
+            let rule = policy.rules().get(place)?;
+            Some((place.saturating_add(1), rule.line(), rule.to_string()))
+        });
+        let notes = notes(&request, accounts);
+        Ok(Self { request, rule, fate, notes })
+    }
+
+    /// Whether the user could pass now, with right codes or without any.
+    #[must_use]
+    pub fn can_pass(&self) -> bool {
+        match &self.fate {
+            Fate::Deny => false,
+            Fate::Exempt => true,
+            Fate::Require(_, outlook) => outlook.obstacles.is_empty(),
+        }
+    }
+
+    /// Why the module would ask nothing, if so.
+    #[must_use]
+    pub fn exemption(&self) -> Option<String> {
+        match (&self.fate, &self.rule) {
+            (Fate::Exempt, Some((number, line, _))) => Some(format!("rule {number} (line {line})")),
+            (Fate::Exempt, None) => Some("a rule".to_owned()),
+            (Fate::Require(_, outlook), _) if outlook.exempt => Some("the roll-out".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// What changes nothing, and is worth knowing.
+fn notes(request: &Request, accounts: &dyn Accounts) -> Vec<String> {
+    let mut notes = Vec::new();
+    if accounts.lists(&request.user) == Ok(false) {
+        notes.push(format!("this system lists no account `{}`", request.user));
+    }
+    if request.rhost.as_ref().is_some_and(|host| host.parse::<std::net::IpAddr>().is_err()) {
+        notes.push(
+            "--rhost is no address, so no `from` matches it; sshd gives addresses with UseDNS no".into(),
+        );
+    }
+    notes
+}
+
+/// Group memberships as the command line names them; every account is listed.
+struct NamedGroups<'a>(&'a [String]);
+
+impl Accounts for NamedGroups<'_> {
+    fn lists(&self, _: &str) -> Result<bool, AccountsError> {
+        Ok(true)
+    }
+
+    fn is_member(&self, _: &str, group: &str) -> Result<bool, AccountsError> {
+        Ok(self.0.iter().any(|named| named == group))
+    }
+}

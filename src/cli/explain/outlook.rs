@@ -1,0 +1,149 @@
+//! Whether a user could pass a chain now, and what stands in the way.
+
+use super::super::failure::Failure;
+use crate::store::FileStore;
+use crate::verifier::chain::Chain;
+use crate::verifier::credential::Credential;
+use crate::verifier::draw::DrawSeed;
+use crate::verifier::login_state::LoginState;
+use crate::verifier::policy::{ChainSpec, Factor, FactorKind, Mode, OnWrongCode, ThrottlePolicy, Unenrolled};
+use crate::verifier::ports::{Claimant, Store};
+use crate::verifier::record::UserRecord;
+use crate::verifier::request::Request;
+use crate::verifier::time::UnixTime;
+
+/// What a user would meet at a chain.
+#[derive(Debug)]
+pub struct Outlook {
+    /// The prompts of a fixed chain, in order; of a random one, what the draw is made of.
+    pub steps: Vec<Factor>,
+    /// The factors of the chain that the user has enrolled.
+    pub enrolled: Vec<Factor>,
+    /// Those that are missing.
+    pub missing: Vec<Factor>,
+    /// Whether the roll-out lets the user in without a code.
+    pub exempt: bool,
+    /// What a right code can't overcome.
+    pub obstacles: Vec<String>,
+    /// How many recovery codes are left, where a set was made.
+    pub recovery_codes: Option<usize>,
+}
+
+impl Outlook {
+    /// Looks at what `request`'s user has enrolled and at the login state. `listed` is whether the system knows
+    /// the account.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] when the store can't be read: the module denies then.
+    pub fn of(
+        spec: &ChainSpec,
+        store: &FileStore,
+        request: &Request,
+        listed: bool,
+        throttle: &ThrottlePolicy,
+        now: UnixTime,
+    ) -> Result<Self, Failure> {
+        let claimant = store.find(&request.user)?;
+        let (enrolled, missing): (Vec<Factor>, Vec<Factor>) =
+            spec.factors().cloned().partition(|factor| claimant.has_enrolled(factor));
+        let genuine = enrolled.len() >= spec.required_steps();
+        let exempt = !genuine && listed && roll_out_holds(spec, now);
+        let mut outlook = Self {
+            steps: steps(spec, &claimant, if genuine { &enrolled } else { &[] }),
+            enrolled,
+            missing,
+            exempt,
+            obstacles: Vec::new(),
+            recovery_codes: None,
+        };
+        let (record, login_state) = files_of(store, request)?;
+        if !genuine && !exempt {
+            outlook.obstacles.push(outlook.unenrolled(spec));
+        }
+        if let (false, Some(state)) = (exempt, login_state) {
+            outlook.recovery_codes = record.recovery().map(|set| state.recovery_codes_left(set));
+            outlook.obstacles.extend(throttled(&state, throttle, now));
+            let steps = outlook.steps.iter().filter(|_| genuine);
+            let stale: Vec<String> =
+                steps.filter_map(|factor| unusable(factor, &record, &state, now)).collect();
+            outlook.obstacles.extend(stale);
+        }
+        Ok(outlook)
+    }
+
+    fn unenrolled(&self, spec: &ChainSpec) -> String {
+        let missing: Vec<&str> = self.missing.iter().map(|factor| factor.id.as_str()).collect();
+        format!(
+            "unenrolled: {} of the {} factors needed are enrolled; missing: {}. The prompts are shown all the \
+             same, so that nobody learns who is enrolled; no answer passes them",
+            self.enrolled.len(),
+            spec.required_steps(),
+            missing.join(", ")
+        )
+    }
+}
+
+/// The steps as this user would meet them. The draw of a random chain is not told: whoever reads this over a
+/// shoulder would know which code to ask for.
+fn steps(spec: &ChainSpec, claimant: &Claimant, drawn_from: &[Factor]) -> Vec<Factor> {
+    if spec.mode() == Mode::Random {
+        let all = || spec.factors().cloned().collect();
+        return if drawn_from.is_empty() { all() } else { drawn_from.to_vec() };
+    }
+    // The module's own chain, asked for as one batch so that it can be seen whole.
+    let whole = spec.clone().with_on_wrong_code(OnWrongCode::Conceal);
+    let seed = DrawSeed::new(&claimant.draw_key, &claimant.user, claimant.attempt, spec.name());
+    let chain = Chain::begin(&whole, |factor| claimant.has_enrolled(factor), claimant.attempt, &seed);
+    chain.map(|chain| chain.next_batch().map(|step| step.factor.clone()).collect()).unwrap_or_default()
+}
+
+fn roll_out_holds(spec: &ChainSpec, now: UnixTime) -> bool {
+    matches!(spec.unenrolled(), Unenrolled::ExemptUntil(deadline) if now < deadline)
+}
+
+fn files_of(store: &FileStore, request: &Request) -> Result<(UserRecord, Option<LoginState>), Failure> {
+    let Some(user) = request.username() else { return Ok((UserRecord::default(), None)) };
+    Ok((store.record(&user)?.unwrap_or_default(), store.login_state(&user)?))
+}
+
+fn throttled(state: &LoginState, throttle: &ThrottlePolicy, now: UnixTime) -> Option<String> {
+    let wait = state.failures.longest_wait_seconds(throttle, now);
+    let failures = state.failures.total();
+    (wait > 0).then(|| {
+        format!(
+            "throttled: {failures} failures in a row, the next attempt is judged in {wait} s; `mfa-chain unlock` \
+             ends the wait"
+        )
+    })
+}
+
+/// Why no code of `factor` is taken now, though it is enrolled.
+fn unusable(factor: &Factor, record: &UserRecord, state: &LoginState, now: UnixTime) -> Option<String> {
+    let credential = record.credential(factor)?;
+    let next = state.next_acceptable(credential);
+    let id = &factor.id;
+    match (factor.kind, credential.step_at(now)) {
+        (FactorKind::Hotp { .. }, None) if next == u64::MAX => {
+            Some(format!("`{id}`: the counter is lost since the login state was reset; enrol it again"))
+        }
+        (FactorKind::Totp { window }, Some(step)) => {
+            let highest = step.saturating_add(u64::from(window));
+            (highest < next).then(|| {
+                let seconds = seconds_of(credential, next.saturating_sub(highest));
+                format!(
+                    "`{id}`: its codes are used up for about {seconds} s, or the clock of this host is behind"
+                )
+            })
+        }
+        _ => None,
+    }
+}
+
+fn seconds_of(credential: &Credential, steps: u64) -> u64 {
+    use crate::verifier::credential::MovingFactor;
+    match credential.moving {
+        MovingFactor::Totp(period) => period.seconds().saturating_mul(steps),
+        MovingFactor::Hotp => 0,
+    }
+}

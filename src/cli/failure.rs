@@ -1,0 +1,148 @@
+//! What a command ends with: its exit code, or one line about what is wrong and what to do.
+
+use std::fmt;
+
+use crate::store::StoreError;
+use crate::verifier::ports::StoreFailure;
+
+/// How a command ended that did what it was asked to find out. The number is the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done.
+    Done,
+    /// 1: what was asked about failed or is denied, and the output says so.
+    Denied,
+}
+
+impl Exit {
+    /// The exit code.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Denied => 1,
+        }
+    }
+}
+
+/// Why a command could not do what it was asked: one line for people, with the exit code that scripts read.
+///
+/// | Code | Cause |
+/// |---|---|
+/// | 1 | what was asked failed or is denied |
+/// | 2 | the command line is wrong; clap says so itself |
+/// | 3 | the policy or the store is missing, unsafe or invalid |
+/// | 4 | not confirmed or cancelled |
+#[derive(Debug)]
+pub struct Failure {
+    cause: Cause,
+    message: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Refused,
+    Files,
+    Cancelled,
+    OutputClosed,
+}
+
+impl Failure {
+    /// What was asked failed: `what is wrong; what to do`.
+    #[must_use]
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self { cause: Cause::Refused, message: message.into() }
+    }
+
+    /// The policy or the store can't be used as it is.
+    #[must_use]
+    pub fn files(message: impl Into<String>) -> Self {
+        Self { cause: Cause::Files, message: message.into() }
+    }
+
+    /// Nobody said yes.
+    #[must_use]
+    pub fn cancelled(message: impl Into<String>) -> Self {
+        Self { cause: Cause::Cancelled, message: message.into() }
+    }
+
+    /// Whoever read the output went away; there is nobody to tell.
+    #[must_use]
+    pub const fn output_closed() -> Self {
+        Self { cause: Cause::OutputClosed, message: String::new() }
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub const fn code(&self) -> u8 {
+        match self.cause {
+            Cause::Refused | Cause::OutputClosed => 1,
+            Cause::Files => 3,
+            Cause::Cancelled => 4,
+        }
+    }
+
+    /// The line for standard error; `None` where nobody listens.
+    #[must_use]
+    pub fn line(&self) -> Option<String> {
+        (self.cause != Cause::OutputClosed).then(|| format!("mfa-chain: {self}"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // One line, whatever a name or a path holds.
+        for letter in self.message.chars() {
+            if letter.is_control() {
+                write!(formatter, "{}", letter.escape_default())?;
+            } else {
+                write!(formatter, "{letter}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::files(error.to_string())
+    }
+}
+
+impl From<StoreFailure> for Failure {
+    fn from(failure: StoreFailure) -> Self {
+        Self::files(failure.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_has_its_exit_code() {
+        let cases = [
+            (Failure::refused(""), 1),
+            (Failure::output_closed(), 1),
+            (Failure::files(""), 3),
+            (Failure::cancelled(""), 4),
+        ];
+        for (failure, code) in cases {
+            assert_eq!(failure.code(), code, "{failure:?}");
+        }
+        assert_eq!((Exit::Done.code(), Exit::Denied.code()), (0, 1));
+    }
+
+    #[test]
+    fn a_failure_is_one_line() {
+        let failure = Failure::refused("a\nb\u{1b}[2J");
+        assert_eq!(failure.line().as_deref(), Some("mfa-chain: a\\nb\\u{1b}[2J"));
+    }
+
+    #[test]
+    fn a_closed_output_is_left_without_a_word() {
+        assert_eq!(Failure::output_closed().line(), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! `mfa-chain recovery`: makes recovery codes and shows them once.
+
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::arguments::RecoveryArguments;
+use super::failure::{Exit, Failure};
+use super::secret_input::fill;
+use super::{Context, enrolled, output};
+use crate::store::FileStore;
+use crate::verifier::record::UserRecord;
+use crate::verifier::recovery::{RecoveryCode, RecoveryHash, RecoverySet};
+use crate::verifier::username::Username;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// [`Failure`] for a user without an authenticator, or when the codes can't be stored. They are shown only
+/// once their hashes are on disk.
+pub fn run(context: &Context, arguments: &RecoveryArguments) -> Result<Exit, Failure> {
+    let RecoveryArguments { user, count } = arguments;
+    let store = FileStore::at(&context.store);
+    let (record, _) = enrolled::find(&store, user)?;
+    check(&record, user)?;
+    let (mut codes, mut hashes) = (Vec::new(), Vec::new());
+    for _ in 0..*count {
+        let (code, hash) = make()?;
+        codes.push(code);
+        hashes.push(hash);
+    }
+    let mut id = [0; 8];
+    fill(&mut id)?;
+    let set = RecoverySet::new(u64::from_le_bytes(id), hashes);
+    let set = set.ok_or_else(|| Failure::refused("1 to 64 recovery codes make a set"))?;
+    store.change_record(user, |current| {
+        check(&current, user)?;
+        let (credentials, _) = current.into_parts();
+        UserRecord::new(credentials, Some(set)).map_err(|error| Failure::refused(error.to_string()))
+    })?;
+    show(context, user, &codes, record.recovery().is_some()).map(|()| Exit::Done)
+}
+
+/// A recovery code stands in for an authenticator at one step; without any there is no step to pass.
+fn check(record: &UserRecord, user: &Username) -> Result<(), Failure> {
+    if record.credentials().is_empty() {
+        return Err(enrolled::nobody(user));
+    }
+    Ok(())
+}
+
+fn make() -> Result<(RecoveryCode, RecoveryHash), Failure> {
+    let mut bytes = Zeroizing::new([0; RecoveryCode::BYTES]);
+    fill(bytes.as_mut_slice())?;
+    let mut salt = [0; 16];
+    fill(&mut salt)?;
+    let code = RecoveryCode::from_entropy(bytes);
+    let hash = RecoveryHash::of(&code, salt);
+    Ok((code, hash))
+}
+
+fn show(context: &Context, user: &Username, codes: &[RecoveryCode], replaced: bool) -> Result<(), Failure> {
+    if context.json {
+        let codes: Vec<Value> = codes.iter().map(|code| code.to_groups().as_str().into()).collect();
+        return output::print_secret_json(json!({ "user": user.as_str(), "codes": codes }));
+    }
+    let mut text = Zeroizing::new(String::with_capacity(LONGEST_TEXT));
+    for (number, code) in (1_u8..).zip(codes) {
+        for part in [&format!("{number:2}  "), code.to_groups().as_str(), "\n"] {
+            text.push_str(part);
+        }
+    }
+    text.push_str(
+        "Each code stands in once, for one step, at that step's prompt. They are not shown again.\n",
+    );
+    if replaced {
+        text.push_str("The codes made before are void.\n");
+    }
+    output::print(&text)
+}
+
+/// Room for 64 codes with words around them, so that growing never leaves a copy behind.
+const LONGEST_TEXT: usize = 8 * 1_024;

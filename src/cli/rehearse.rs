@@ -1,0 +1,145 @@
+//! `mfa-chain try`: one true login through libpam and the module, without touching the stacks of the system.
+
+pub(super) mod answers;
+pub(super) mod transcript;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use self::answers::Answers;
+use self::transcript::Transcript;
+use super::Context;
+use super::arguments::TryArguments;
+use super::explain::Explanation;
+use super::failure::{Exit, Failure};
+use super::module_path;
+use super::output::{complain, print, print_json};
+use crate::store::rehearsal::{Libpam, Login, Outcome, ServiceFolder};
+use crate::store::{FileStore, SystemAccounts, load_policy};
+use crate::verifier::policy::Policy;
+use crate::verifier::request::Request;
+
+/// Runs the login and tells what it saw.
+///
+/// # Errors
+///
+/// [`Failure`] when there is no policy, no module or no answers, when libpam can't be asked, and when the answers
+/// ended before the login did.
+pub fn run(context: &Context, arguments: &TryArguments, libpam: &dyn Libpam) -> Result<Exit, Failure> {
+    let module = module_path::find(arguments.module.as_deref())?;
+    let (policy_path, store) = (absolute(&context.policy)?, absolute(&context.store)?);
+    // The module would say no more than "service error"; this says what is wrong and where.
+    let policy = load_policy(&policy_path)?;
+    let answers = Answers::open(arguments.answers.as_deref())?;
+    let services = ServiceFolder::create(&arguments.service, &module, &policy_path, &store)?;
+    announce(context, arguments, &module)?;
+    let mut transcript = Transcript::new(answers, !context.json);
+    let login = Login { services: &services, user: &arguments.user, rhost: arguments.rhost.as_deref() };
+    let outcome = libpam.authenticate(&login, &mut transcript);
+    let outcome = outcome.map_err(|error| Failure::files(error.to_string()))?;
+    transcript.check()?;
+    module_path::check_loaded(&module, &outcome)?;
+    let exemption = exemption(&policy, &store, arguments, &transcript, &outcome)?;
+    tell(context, arguments, &transcript, &outcome, exemption.as_deref())
+}
+
+/// Makes `path` absolute: the module takes no other, because its folder of work is the application's.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|error| Failure::files(format!("{}: {error}", path.display())))
+}
+
+fn announce(context: &Context, arguments: &TryArguments, module: &Path) -> Result<(), Failure> {
+    let TryArguments { user, service, .. } = arguments;
+    let warning = format!(
+        "This is a true attempt of {user}: a right code is used up, a wrong one counts as a failure. Nothing else \
+         of the system is touched."
+    );
+    if context.json {
+        complain(&warning);
+        return Ok(());
+    }
+    print(&format!("{warning}\nlogin    {user} through {service}, by {}\n", module.display()))
+}
+
+/// libpam hides an exemption in a stack of this module alone: "ignore" from every line is no grant.
+fn exemption(
+    policy: &Policy,
+    store: &Path,
+    arguments: &TryArguments,
+    transcript: &Transcript,
+    outcome: &Outcome,
+) -> Result<Option<String>, Failure> {
+    if outcome.code != PAM_PERM_DENIED || !transcript.prompts().is_empty() {
+        return Ok(None);
+    }
+    let request =
+        Request { rhost: arguments.rhost.clone(), ..Request::new(&arguments.service, &arguments.user) };
+    let explanation = Explanation::of(policy, &FileStore::at(store), &SystemAccounts, request)?;
+    Ok(explanation.exemption())
+}
+
+fn tell(
+    context: &Context,
+    arguments: &TryArguments,
+    transcript: &Transcript,
+    outcome: &Outcome,
+    exemption: Option<&str>,
+) -> Result<Exit, Failure> {
+    let granted = outcome.is_success();
+    if context.json {
+        print_json(&json!({
+            "user": arguments.user,
+            "service": arguments.service,
+            "prompts": transcript.prompts(),
+            "notices": transcript.notices(),
+            "granted": granted,
+            "exempt": exemption,
+            "code": outcome.code,
+            "text": outcome.text,
+        }))?;
+    } else {
+        print(&verdict(arguments, transcript, outcome, exemption))?;
+    }
+    match (granted || exemption.is_some(), outcome.code) {
+        (true, _) => Ok(Exit::Done),
+        (false, PAM_SERVICE_ERR) => Err(Failure::files(format!(
+            "the module could not work with the policy or the store; see `{}` and the log",
+            hint(arguments)
+        ))),
+        (false, _) => Ok(Exit::Denied),
+    }
+}
+
+fn verdict(
+    arguments: &TryArguments,
+    transcript: &Transcript,
+    outcome: &Outcome,
+    exemption: Option<&str>,
+) -> String {
+    let Outcome { code, text } = outcome;
+    let left_over = match transcript.answers_left() {
+        0 => String::new(),
+        1 => "note     1 answer was not asked for\n".to_owned(),
+        left => format!("note     {left} answers were not asked for\n"),
+    };
+    if outcome.is_success() {
+        return format!("{left_over}verdict  granted\n");
+    }
+    if let Some(by) = exemption {
+        return format!(
+            "{left_over}verdict  exempt by {by}: the module asks nothing, the other lines of the stack decide\n"
+        );
+    }
+    format!("{left_over}verdict  denied: {text} (code {code})\nwhy      {}\n", hint(arguments))
+}
+
+fn hint(arguments: &TryArguments) -> String {
+    let TryArguments { user, service, rhost, .. } = arguments;
+    let source = rhost.as_ref().map_or(String::new(), |rhost| format!(" --rhost {rhost}"));
+    format!("mfa-chain explain {user} --service {service}{source}")
+}
+
+// security/_pam_types.h
+const PAM_SERVICE_ERR: i32 = 3;
+const PAM_PERM_DENIED: i32 = 6;

@@ -1,0 +1,103 @@
+//! `mfa-chain revoke`: removes an authenticator, or everything a user enrolled.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::arguments::RevokeArguments;
+use super::enrolled::factor_list;
+use super::failure::{Exit, Failure};
+use super::readiness::Readiness;
+use super::terminal::ask_for_yes;
+use super::{Context, enrolled, output};
+use crate::store::{FileStore, load_policy};
+use crate::verifier::credential::Credential;
+use crate::verifier::policy::FactorId;
+use crate::verifier::record::UserRecord;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// [`Failure`] when there is nothing of that name to remove, or nobody says yes.
+pub fn run(context: &Context, arguments: &RevokeArguments) -> Result<Exit, Failure> {
+    let RevokeArguments { user, factor, yes } = arguments;
+    let store = FileStore::at(&context.store);
+    let (record, _) = enrolled::find(&store, user)?;
+    let revoked = select(&record, factor.as_deref())?;
+    if !yes {
+        let recovery = if factor.is_none() { " and all recovery codes" } else { "" };
+        ask_for_yes(&format!("Revoke {}{recovery} of {user}?", names(&revoked).join(", ")))?;
+    }
+    store.change_record(user, |current| without(current, factor.as_deref()))?;
+    let (remaining, _) = enrolled::find(&store, user)?;
+    report(context, arguments, &revoked, &remaining).map(|()| Exit::Done)
+}
+
+/// The factors to revoke: the named one, or all.
+fn select(record: &UserRecord, factor: Option<&str>) -> Result<Vec<FactorId>, Failure> {
+    let Some(factor) = factor else {
+        return Ok(record.credentials().iter().map(|credential| credential.factor.clone()).collect());
+    };
+    let found = record.credentials().iter().find(|credential| credential.factor.as_str() == factor);
+    found.map(|credential| vec![credential.factor.clone()]).ok_or_else(|| {
+        let enrolled = factor_list(record.credentials());
+        Failure::refused(format!("factor `{factor}` is not enrolled; enrolled: {enrolled}"))
+    })
+}
+
+/// The record without `factor`, checked again as it is now; without anything when `factor` is `None`.
+fn without(current: UserRecord, factor: Option<&str>) -> Result<UserRecord, Failure> {
+    if factor.is_none() {
+        return Ok(UserRecord::default());
+    }
+    select(&current, factor)?;
+    let (mut credentials, recovery) = current.into_parts();
+    credentials.retain(|credential: &Credential| Some(credential.factor.as_str()) != factor);
+    UserRecord::new(credentials, recovery).map_err(|error| Failure::refused(error.to_string()))
+}
+
+fn report(
+    context: &Context,
+    arguments: &RevokeArguments,
+    revoked: &[FactorId],
+    remaining: &UserRecord,
+) -> Result<(), Failure> {
+    // A lost token has to be revoked whatever state the policy is in.
+    let readiness = match load_policy(&context.policy) {
+        Ok(policy) => Some(Readiness::of(policy.default_chain(), remaining)),
+        Err(error) => {
+            output::warn(&format!("revoked; whether the rest is enough is not known: {error}"));
+            None
+        }
+    };
+    let all = arguments.factor.is_none();
+    if context.json {
+        let remaining: Vec<&str> =
+            remaining.credentials().iter().map(|credential| credential.factor.as_str()).collect();
+        return output::print_json(&json!({
+            "user": arguments.user.as_str(),
+            "revoked": names(revoked),
+            "recovery_codes_revoked": all,
+            "remaining": remaining,
+            "enough_for_default_chain": readiness.as_ref().map(Readiness::is_enough),
+        }));
+    }
+    let recovery = if all { " and all recovery codes" } else { "" };
+    let mut text = format!(
+        "Revoked {}{recovery} of {}.\nRemaining factors: {}\n",
+        if revoked.is_empty() { "nothing".to_owned() } else { names(revoked).join(", ") },
+        arguments.user,
+        factor_list(remaining.credentials()),
+    );
+    if let Some(readiness) = readiness {
+        let verdict = if readiness.is_enough() { "can still pass" } else { "can no longer pass" };
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "{} {verdict} the default chain ({readiness}).", arguments.user);
+    }
+    output::print(&text)
+}
+
+fn names(factors: &[FactorId]) -> Vec<&str> {
+    factors.iter().map(FactorId::as_str).collect()
+}

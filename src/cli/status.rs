@@ -1,0 +1,165 @@
+//! `mfa-chain status`: who has enrolled what, and who has to wait. Never a secret.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::arguments::StatusArguments;
+use super::enrolled::factor_list;
+use super::failure::{Exit, Failure};
+use super::readiness::Readiness;
+use super::utc::utc;
+use super::{Context, enrolled, output};
+use crate::store::{FileStore, SystemClock, load_policy};
+use crate::verifier::credential::{Credential, MovingFactor};
+use crate::verifier::login_state::LoginState;
+use crate::verifier::policy::Policy;
+use crate::verifier::ports::Clock;
+use crate::verifier::record::UserRecord;
+use crate::verifier::time::UnixTime;
+use crate::verifier::username::Username;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// [`Failure`] for a user who has enrolled nothing, or files that can't be read. In the list of all users the
+/// others are shown first.
+pub fn run(context: &Context, arguments: &StatusArguments) -> Result<Exit, Failure> {
+    let policy = load_policy(&context.policy)?;
+    let store = FileStore::at(&context.store);
+    let now = SystemClock.now();
+    if let Some(user) = &arguments.user {
+        let status = Status::of(&store, &policy, user, now)?;
+        if context.json {
+            output::print_json(&status.to_json())?;
+        } else {
+            output::print(&status.details(&policy))?;
+        }
+        return Ok(Exit::Done);
+    }
+    let (mut all, mut first_failure) = (Vec::new(), None);
+    for user in store.users()? {
+        match Status::of(&store, &policy, &user, now) {
+            Ok(status) => all.push(status),
+            Err(failure) => first_failure = first_failure.or(Some(failure)),
+        }
+    }
+    if context.json {
+        output::print_json(&all.iter().map(Status::to_json).collect())?;
+    } else {
+        output::print(&all.iter().map(Status::line).collect::<String>())?;
+    }
+    first_failure.map_or(Ok(Exit::Done), Err)
+}
+
+/// What is told of one user.
+struct Status {
+    user: Username,
+    record: UserRecord,
+    state: LoginState,
+    wait_seconds: u64,
+}
+
+impl Status {
+    fn of(store: &FileStore, policy: &Policy, user: &Username, now: UnixTime) -> Result<Self, Failure> {
+        let (record, state) = enrolled::find(store, user)?;
+        let wait_seconds = state.failures.longest_wait_seconds(policy.throttle(), now);
+        Ok(Self { user: user.clone(), record, state, wait_seconds })
+    }
+
+    fn recovery_codes(&self) -> (usize, usize) {
+        let set = self.record.recovery();
+        set.map_or((0, 0), |set| (self.state.recovery_codes_left(set), set.hashes().len()))
+    }
+
+    fn last_used(&self, credential: &Credential) -> Option<UnixTime> {
+        self.state.mark(credential.id()).map(|mark| mark.used_at)
+    }
+
+    fn line(&self) -> String {
+        format!(
+            "{}: factors: {}; recovery codes left: {}; failures: {}; wait: {} s; last success: {}\n",
+            self.user,
+            factor_list(self.record.credentials()),
+            self.recovery_codes().0,
+            self.state.failures.total(),
+            self.wait_seconds,
+            time_or_never(self.state.last_success),
+        )
+    }
+
+    fn details(&self, policy: &Policy) -> String {
+        let (left, total) = self.recovery_codes();
+        let mut text = format!("user: {}\n", self.user);
+        // Writing to a String can't fail.
+        for credential in self.record.credentials() {
+            let _ = write!(text, "factor {}: {}", credential.factor, parameters(credential));
+            let _ = write!(text, ", enrolled {}", utc(credential.enrolled_at));
+            let _ = write!(text, ", last used {}", time_or_never(self.last_used(credential)));
+            let _ = writeln!(text, "{}", note(policy, credential));
+        }
+        if self.record.credentials().is_empty() {
+            text.push_str("factors: none\n");
+        }
+        let _ = writeln!(text, "recovery codes left: {left} of {total}");
+        let _ = writeln!(text, "failures: {}", self.state.failures.total());
+        let _ = writeln!(text, "wait: {} s", self.wait_seconds);
+        let _ = writeln!(text, "last success: {}", time_or_never(self.state.last_success));
+        let _ = writeln!(text, "{}", Readiness::of(policy.default_chain(), &self.record));
+        text
+    }
+
+    /// The keys are a contract with scripts.
+    fn to_json(&self) -> Value {
+        let (left, total) = self.recovery_codes();
+        let factors = self.record.credentials().iter().map(|credential| {
+            json!({
+                "id": credential.factor.as_str(),
+                "type": credential.moving.name(),
+                "algorithm": credential.algorithm.name(),
+                "digits": credential.digits.count(),
+                "period": period(credential),
+                "enrolled_at": credential.enrolled_at.seconds(),
+                "last_used_at": self.last_used(credential).map(UnixTime::seconds),
+            })
+        });
+        json!({
+            "user": self.user.as_str(),
+            "factors": factors.collect::<Vec<Value>>(),
+            "recovery_codes_left": left,
+            "recovery_codes_total": total,
+            "failures": self.state.failures.total(),
+            "wait_seconds": self.wait_seconds,
+            "last_success_at": self.state.last_success.map(UnixTime::seconds),
+        })
+    }
+}
+
+fn parameters(credential: &Credential) -> String {
+    let (kind, algorithm) = (credential.moving.name(), credential.algorithm);
+    let period = period(credential).map_or(String::new(), |seconds| format!(", {seconds} s"));
+    format!("{kind}, {algorithm}, {} digits{period}", credential.digits.count())
+}
+
+fn period(credential: &Credential) -> Option<u64> {
+    match credential.moving {
+        MovingFactor::Totp(period) => Some(period.seconds()),
+        MovingFactor::Hotp => None,
+    }
+}
+
+/// Why no chain asks for a credential, if so.
+fn note(policy: &Policy, credential: &Credential) -> String {
+    match policy.factor(credential.factor.as_str()) {
+        None => " (not in the policy)".to_owned(),
+        Some(factor) if !credential.moving.fits(factor.kind) => {
+            format!(" (of no use: the policy says {} now; enrol it again)", factor.kind.name())
+        }
+        Some(_) => String::new(),
+    }
+}
+
+fn time_or_never(time: Option<UnixTime>) -> String {
+    time.map_or_else(|| "never".to_owned(), utc)
+}

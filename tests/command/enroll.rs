@@ -1,0 +1,143 @@
+//! `enroll`: what proves an authenticator, and what is stored then.
+
+use super::scratch::{OTHER_SECRET, SECRET, Scratch, hotp, now, totp};
+
+#[test]
+fn a_right_code_enrols_and_is_burnt() {
+    let scratch = Scratch::new();
+    let path = scratch.write("given", SECRET);
+    let time = now();
+    let line = format!("enroll alice phone --secret-file {path}");
+    let finished = scratch.run_with_input(&line, &totp(SECRET, time, &["--totp"])).expect(0);
+    assert!(
+        finished.stdout.contains("Enrolled factor `phone` (Authenticator app) of alice"),
+        "{finished:#?}"
+    );
+    assert!(finished.stdout.contains("1 enrolled of 2 needed, 1 more of: tablet, token"), "{finished:#?}");
+    assert!(finished.stdout.contains("mfa-chain recovery alice"), "{finished:#?}");
+    let step = time / 30;
+    assert!(scratch.secret_file("alice").contains(&format!("first = {}\n", step + 1)), "step {step}");
+}
+
+#[test]
+fn a_code_may_come_at_the_third_try_and_no_later() {
+    let scratch = Scratch::new();
+    let path = scratch.write("given", SECRET);
+    let line = format!("enroll alice phone --secret-file {path}");
+    let code = totp(SECRET, now(), &["--totp"]);
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    let four = format!("{wrong}\n{wrong}\n{wrong}\n{code}\n");
+    let finished = scratch.run_with_input(&line, &four).expect(1);
+    assert!(finished.stderr.lines().last().expect("line").contains("no right code in 3 tries"));
+    scratch.run("status alice").refused(1, &["`alice` has enrolled nothing"]);
+    scratch.run_with_input(&line, &format!("{wrong}\nabc\n{code}\n")).expect(0);
+}
+
+#[test]
+fn the_end_of_input_cancels() {
+    let scratch = Scratch::new();
+    scratch.run("enroll alice phone").refused(4, &["the input ended; nothing was changed"]);
+    scratch.run("status alice").expect(1);
+}
+
+#[test]
+fn a_factor_is_replaced_only_by_one_that_is_proven() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "phone", SECRET);
+    let path = scratch.write("other", OTHER_SECRET);
+    let line = format!("enroll alice phone --secret-file {path}");
+    scratch.run_with_input(&line, &totp(SECRET, now(), &["--totp"])).expect(4);
+    assert!(scratch.secret_file("alice").contains(SECRET));
+    scratch.run_with_input(&line, &totp(OTHER_SECRET, now(), &["--totp"])).expect(0);
+    let file = scratch.secret_file("alice");
+    assert!(file.contains(OTHER_SECRET) && !file.contains(SECRET));
+    assert_eq!(scratch.status("alice")["factors"].as_array().expect("factors").len(), 1);
+}
+
+#[test]
+fn a_counter_token_is_proven_by_two_consecutive_codes() {
+    let scratch = Scratch::new();
+    let path = scratch.write("given", &format!("otpauth://hotp/x?secret={SECRET}&counter=40"));
+    let line = format!("enroll alice token --secret-file {path}");
+    for (first, second) in [(40, 42), (41, 40), (45, 46), (38, 39)] {
+        let codes = format!("{}\n{}\n", hotp(SECRET, first), hotp(SECRET, second));
+        scratch.run_with_input(&line, &codes).expect(4);
+    }
+    let codes = format!("{}\n{}\n", hotp(SECRET, 43), hotp(SECRET, 44));
+    scratch.run_with_input(&line, &codes).expect(0);
+    assert!(scratch.secret_file("alice").contains("first = 45\n"));
+}
+
+#[test]
+fn a_fresh_secret_is_shown_and_makes_the_codes_that_are_expected() {
+    let scratch = Scratch::new();
+    let finished = scratch.run("enroll alice tablet --no-confirm --json").expect(0);
+    let facts = finished.json();
+    let secret = facts["secret"].as_str().expect("secret");
+    assert_eq!(secret.len(), 32);
+    let uri = facts["uri"].as_str().expect("uri");
+    assert!(uri.starts_with("otpauth://totp/") && uri.contains("%20%28Tablet%29:alice?"), "{uri}");
+    let parameters = format!("secret={secret}&");
+    assert!(uri.contains(&parameters) && uri.ends_with("&algorithm=SHA256&digits=8&period=60"), "{uri}");
+    let expected = [("user", "alice"), ("factor", "tablet"), ("type", "totp"), ("algorithm", "SHA256")];
+    for (key, value) in expected {
+        assert_eq!(facts[key], value);
+    }
+    assert_eq!((facts["digits"].as_u64(), facts["period"].as_u64()), (Some(8), Some(60)));
+    let path = scratch.write("again", secret);
+    let code = totp(secret, now(), &["--totp=sha256", "--digits", "8", "--time-step-size", "60s"]);
+    scratch.run_with_input(&format!("enroll bob tablet --secret-file {path}"), &code).expect(0);
+}
+
+#[test]
+fn without_confirmation_the_present_code_still_works() {
+    let scratch = Scratch::new();
+    let before = now() / 30;
+    scratch.enroll("alice", "phone", SECRET);
+    let after = now() / 30;
+    let file = scratch.secret_file("alice");
+    assert!((before..=after).any(|step| file.contains(&format!("first = {step}\n"))), "{before}");
+    let path = scratch.write("given", &format!("otpauth://hotp/x?secret={OTHER_SECRET}&counter=7"));
+    scratch.run(&format!("enroll alice token --no-confirm --secret-file {path}")).expect(0);
+    assert!(scratch.secret_file("alice").contains("first = 7\n"));
+}
+
+#[test]
+fn a_factor_that_the_policy_does_not_know_is_refused_with_the_known_ones() {
+    let scratch = Scratch::new();
+    scratch.run("enroll alice topt").refused(1, &["no factor `topt`; known: phone, tablet, token"]);
+    assert!(!scratch.path("store").exists());
+}
+
+#[test]
+fn one_secret_is_refused_for_two_factors_of_a_user() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "phone", SECRET);
+    let path = scratch.write("given", SECRET);
+    let line = format!("enroll alice tablet --no-confirm --secret-file {path}");
+    scratch.run(&line).refused(1, &["factor `phone` has this secret already"]);
+    scratch.enroll("bob", "tablet", SECRET);
+}
+
+#[test]
+fn an_account_of_elsewhere_is_enrolled_with_a_warning() {
+    let scratch = Scratch::new();
+    let path = scratch.write("given", SECRET);
+    let line = |user| format!("enroll {user} phone --no-confirm --secret-file {path}");
+    let finished = scratch.run(&line("nobody-of-here@example.org")).expect(0);
+    assert!(finished.stderr.contains("lists no user `nobody-of-here@example.org`"), "{finished:#?}");
+    assert_eq!(scratch.run(&line("root")).expect(0).stderr, "");
+}
+
+#[test]
+fn a_lost_login_state_is_not_made_afresh_in_passing() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "phone", SECRET);
+    std::fs::remove_file(scratch.path("store/state/alice")).expect("remove");
+    for line in ["enroll alice tablet --no-confirm", "recovery alice", "revoke alice --yes", "status alice"] {
+        scratch.run(line).refused(3, &["login state of `alice` is gone", "--reset-state"]);
+    }
+    assert!(!scratch.path("store/state/alice").exists());
+    scratch.run("unlock --reset-state alice").expect(0);
+    scratch.run("enroll alice tablet --no-confirm").expect(0);
+}

@@ -1,0 +1,124 @@
+//! Where secrets may come from, and where they must not show.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::scratch::{SECRET, Scratch};
+
+#[test]
+fn a_secret_is_taken_from_standard_input() {
+    let scratch = Scratch::new();
+    let line = "enroll alice phone --no-confirm --secret-file -";
+    let uri = format!("otpauth://totp/Old:alice?secret={SECRET}&algorithm=SHA512&digits=8&period=60\n");
+    let finished = scratch.run_with_input(line, &uri).expect(0);
+    assert!(!finished.mentions(SECRET), "{finished:#?}");
+    let factor = &scratch.status("alice")["factors"][0];
+    assert_eq!((&factor["algorithm"], &factor["digits"]), (&"SHA512".into(), &8.into()));
+    assert_eq!(factor["period"], 60);
+}
+
+#[test]
+fn a_secret_from_standard_input_can_not_be_confirmed_without_a_terminal() {
+    let scratch = Scratch::new();
+    let finished = scratch.run_detached("enroll alice phone --secret-file -", SECRET);
+    finished.refused(4, &["no terminal to ask for a code on", "--no-confirm"]);
+}
+
+#[test]
+fn a_secret_that_is_given_is_shown_again_only_on_demand() {
+    let scratch = Scratch::new();
+    let path = scratch.write("given", SECRET);
+    for (options, shown) in [("", false), (" --qr none", false), (" --qr ascii", true), (" --json", false)] {
+        let line = format!("enroll alice phone --no-confirm --secret-file {path}{options}");
+        let finished = scratch.run(&line).expect(0);
+        assert_eq!(finished.mentions(SECRET), shown, "{options}: {finished:#?}");
+    }
+    let line = format!("enroll alice phone --no-confirm --secret-file {path} --qr none --json");
+    assert_eq!(scratch.run(&line).expect(0).json().get("secret"), None);
+}
+
+#[test]
+fn a_fresh_secret_is_shown_in_every_form() {
+    let scratch = Scratch::new();
+    for (form, mark) in [("utf8", "█▀"), ("ascii", "####"), ("none", "otpauth://totp/")] {
+        let finished = scratch.run(&format!("enroll alice phone --no-confirm --qr {form}")).expect(0);
+        assert!(finished.stdout.contains(mark), "{form}: {finished:#?}");
+    }
+    for form in ["png", "svg"] {
+        let path = scratch.path_text(form);
+        scratch.run(&format!("enroll alice phone --no-confirm --qr {form}={path}")).expect(0);
+        let mode = std::fs::metadata(&path).expect("image").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{form}");
+        let line = format!("enroll bob phone --no-confirm --qr {form}={path}");
+        scratch.run(&line).refused(1, &["name a new file"]);
+    }
+    scratch.run("status bob").expect(1);
+}
+
+#[test]
+fn content_that_is_no_secret_is_refused_without_a_word_of_it() {
+    let scratch = Scratch::new();
+    let cases = [
+        ("", "empty"),
+        ("SECRETWORD1", "not base32"),
+        ("GEZDGNBVGY3TQ", "64 bits"),
+        ("GEZDGNBVGY3TQOJQ\nGEZDGNBVGY3TQOJQ", "more than one line"),
+        ("otpauth://hotp/SECRETWORD?secret=GEZDGNBVGY3TQOJQ", "of type hotp"),
+        ("otpauth://totp/SECRETWORD?secret=GEZDGNBVGY3TQOJQ&digits=5", "6, 7 or 8"),
+        ("otpauth://[SECRETWORD", "not valid"),
+        (&"A".repeat(4_097), "larger than 4096"),
+    ];
+    for (content, word) in cases {
+        let path = scratch.write("given", content);
+        let line = format!("enroll alice phone --no-confirm --secret-file {path}");
+        let finished = scratch.run(&line).refused(1, &[word]);
+        for part in ["SECRETWORD", "GEZD", "AAAA"] {
+            assert!(!finished.mentions(part), "{content}: {finished:#?}");
+        }
+    }
+    let finished = scratch.run(&format!("enroll alice phone --secret-file {SECRET}"));
+    assert!(!finished.refused(1, &["cannot read the secret file"]).mentions(SECRET));
+}
+
+#[test]
+fn a_short_secret_and_an_open_file_are_warned_of() {
+    let scratch = Scratch::new();
+    let path = scratch.write("given", "GEZDGNBVGY3TQOJQ");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).expect("chmod");
+    let finished = scratch.run(&format!("enroll root phone --no-confirm --secret-file {path}")).expect(0);
+    assert!(finished.stderr.contains("80 bits only"), "{finished:#?}");
+    assert!(finished.stderr.contains("others can read the secret file"), "{finished:#?}");
+}
+
+#[test]
+fn no_command_shows_a_secret_after_its_enrolment() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "phone", SECRET);
+    let codes = scratch.run("recovery alice --json").expect(0).json();
+    let code = codes["codes"][0].as_str().expect("code");
+    for line in [
+        "status",
+        "status alice",
+        "status --json",
+        "status alice --json",
+        "unlock alice",
+        "revoke alice --yes",
+    ] {
+        let finished = scratch.run(line).expect(0);
+        assert!(!finished.mentions(SECRET) && !finished.mentions(code), "{line}: {finished:#?}");
+    }
+}
+
+#[test]
+fn what_is_stored_is_readable_by_its_owner_alone() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "phone", SECRET);
+    for (name, mode) in [
+        ("store", 0o700),
+        ("store/secrets", 0o700),
+        ("store/secrets/alice.toml", 0o600),
+        ("store/state/alice", 0o600),
+    ] {
+        let found = std::fs::metadata(scratch.path(name)).expect(name).permissions().mode();
+        assert_eq!(found & 0o777, mode, "{name}");
+    }
+}

@@ -1,0 +1,73 @@
+//! `unlock`: waits lifted, lost states made anew.
+
+use pam_mfa_chain::verifier::failures::Failures;
+use pam_mfa_chain::verifier::time::UnixTime;
+use pam_mfa_chain::verifier::username::Username;
+
+use super::scratch::{OTHER_SECRET, SECRET, Scratch, hotp, now};
+
+#[test]
+fn failures_are_forgotten_and_used_codes_stay_used() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "phone", SECRET);
+    let now = UnixTime::from_seconds(now());
+    scratch.change_state("alice", |record, state| {
+        state.failures.strangers = Failures { count: 50, last_at: now };
+        state.burn(record.credentials().first().expect("credential"), 5, now);
+    });
+    assert_ne!(scratch.status("alice")["wait_seconds"], 0);
+    let facts = scratch.run("unlock alice --json").expect(0).json();
+    let expected = serde_json::json!({"user": "alice", "failures_cleared": 50, "state_reset": false});
+    assert_eq!(facts, expected);
+    let status = scratch.status("alice");
+    assert_eq!((&status["wait_seconds"], &status["failures"]), (&0.into(), &0.into()));
+    assert_eq!(status["factors"][0]["last_used_at"], now.seconds());
+}
+
+#[test]
+fn a_damaged_state_is_told_and_made_anew_on_demand_alone() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "phone", SECRET);
+    scratch.enroll("alice", "token", OTHER_SECRET);
+    scratch.run("recovery alice --count 2").expect(0);
+    std::fs::write(scratch.path("store/state/alice"), "rubbish").expect("damage");
+    scratch.run("unlock alice").refused(3, &["store/state/alice"]);
+    let text = scratch.run("unlock alice --reset-state").expect(0).stdout;
+    assert!(text.contains("factor `phone`: codes of the next 6 minutes are void"), "{text}");
+    assert!(text.contains("`mfa-chain enroll alice token`"), "{text}");
+    assert!(text.contains("recovery codes: void"), "{text}");
+    assert_eq!(scratch.status("alice")["recovery_codes_left"], 0);
+    let facts = scratch.run("unlock alice --reset-state --json").expect(0).json();
+    assert_eq!(facts["state_reset"], true);
+}
+
+#[test]
+fn a_token_of_a_fixed_secret_counts_again_once_it_is_proven_anew() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "token", SECRET);
+    scratch.run("unlock alice --reset-state").expect(0);
+    let lowest = || {
+        let record = scratch.store().record(&Username::parse("alice").expect("name")).expect("store");
+        let mut next = 0;
+        scratch.change_state("alice", |_, state| {
+            next = state.next_acceptable(&record.expect("record").credentials()[0]);
+        });
+        next
+    };
+    scratch.enroll("alice", "token", SECRET);
+    assert_eq!(lowest(), u64::MAX, "not proven");
+    let path = scratch.write("given", SECRET);
+    let codes = format!("{}\n{}\n", hotp(SECRET, 2), hotp(SECRET, 3));
+    scratch.run_with_input(&format!("enroll alice token --secret-file {path}"), &codes).expect(0);
+    assert_eq!(lowest(), 4);
+}
+
+#[test]
+fn who_has_enrolled_nothing_is_refused() {
+    let scratch = Scratch::new();
+    scratch.run("unlock alice").refused(3, &["store: not there"]);
+    scratch.enroll("alice", "phone", SECRET);
+    scratch.run("unlock bob").refused(1, &["`bob` has enrolled nothing"]);
+    scratch.run("unlock bob --reset-state").refused(1, &["`bob` has enrolled nothing"]);
+    assert!(!scratch.path("store/state/bob").exists());
+}

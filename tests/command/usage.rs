@@ -1,0 +1,88 @@
+//! The command line itself: help, completions, what is refused.
+
+use std::process::Stdio;
+
+use super::scratch::{BINARY, SECRET, Scratch};
+
+#[test]
+fn a_wrong_command_line_ends_with_2() {
+    let scratch = Scratch::new();
+    for line in [
+        "",
+        "enrol alice phone",
+        "enroll alice",
+        "enroll ../alice phone",
+        "enroll alice phone JBSWY3DPEHPK3PXP",
+        "enroll alice phone --secret=JBSWY3DPEHPK3PXP",
+        "enroll alice phone --qr gif",
+        "recovery alice --count 0",
+        "recovery alice --count 65",
+        "completions csh",
+    ] {
+        let finished = scratch.run(line).expect(2);
+        assert_eq!(finished.stdout, "", "{line}");
+        assert_ne!(finished.stderr, "", "{line}");
+    }
+}
+
+#[test]
+fn help_names_every_command_and_exit_code() {
+    let help = Scratch::new().run("--help").expect(0).stdout;
+    for word in [
+        "enroll",
+        "status",
+        "revoke",
+        "unlock",
+        "recovery",
+        "check",
+        "explain",
+        "try",
+        "demo",
+        "completions",
+        "  0  ",
+        "  1  ",
+        "  2  ",
+        "  3  ",
+        "  4  ",
+    ] {
+        assert!(help.contains(word), "no `{word}`: {help}");
+    }
+}
+
+#[test]
+fn completions_are_made_for_each_shell() {
+    let scratch = Scratch::new();
+    for (shell, mark) in
+        [("bash", "complete -F"), ("zsh", "#compdef mfa-chain"), ("fish", "complete -c mfa-chain")]
+    {
+        let script = scratch.run(&format!("completions {shell}")).expect(0).stdout;
+        assert!(script.contains(mark) && script.contains("secret-file"), "{shell}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "phone", SECRET);
+    let mut child = scratch
+        .command(BINARY)
+        .args(["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("run");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("output");
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(1), b"".as_slice()));
+}
+
+#[test]
+fn a_full_disk_under_the_output_is_told() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "phone", SECRET);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    let output = scratch.command(BINARY).arg("status").stdout(full).output().expect("run");
+    assert_eq!(output.status.code(), Some(1));
+    let line = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(line.starts_with("mfa-chain: cannot write to standard output"), "{line}");
+}

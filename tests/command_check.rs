@@ -1,0 +1,184 @@
+//! `mfa-chain check` and `mfa-chain explain`: what they tell, and how they end.
+#![allow(clippy::expect_used, clippy::indexing_slicing)]
+
+mod rehearsal_host;
+
+use pam_mfa_chain::store::SystemClock;
+use pam_mfa_chain::verifier::failures::Failures;
+use pam_mfa_chain::verifier::ports::Clock;
+use rehearsal_host::{Host, POLICY};
+
+#[test]
+fn a_valid_policy_is_told_in_full() {
+    let host = Host::with_policy(POLICY);
+    host.enrol("alice", &["phone", "token"]);
+    let told = [
+        "policy.toml: valid",
+        "phone: totp, window 1, \"Phone app\"; enrolments get SHA1, 6 digits, every 30 s",
+        "token: hotp, look_ahead 10",
+        "default: fixed, 2 of 2 factors (phone, token), on_wrong_code reset, unenrolled deny",
+        "else: chain default",
+        "\"Phone app code (step 1 of 2): \"",
+        "from 5: wait 30 s, doubling up to 900 s",
+        "1 user",
+        "no warnings",
+    ];
+    host.run(&["check"]).assert_tells(0, &told);
+}
+
+#[test]
+fn a_wrong_policy_is_told_with_its_place() {
+    let host = Host::with_policy("version = 1\n[[factors]]\nid = 'phone'\ntype = 'topt'\n");
+    let start = format!("mfa-chain: {}:4:8: ", host.policy().display());
+    host.run(&["check"]).assert_fails(3, &start);
+    host.run(&["check", "--json"]).assert_fails(3, &start);
+    host.run(&["explain", "root", "--service", "sshd"]).assert_fails(3, &start);
+}
+
+#[test]
+fn a_missing_or_unsafe_policy_is_told_with_its_remedy() {
+    use std::os::unix::fs::PermissionsExt;
+    let host = Host::with_policy(POLICY);
+    std::fs::set_permissions(host.policy(), PermissionsExt::from_mode(0o666)).expect("mode");
+    let start = format!("mfa-chain: {}: not safe to use: ", host.policy().display());
+    host.run(&["check"]).assert_fails(3, &start);
+    std::fs::remove_file(host.policy()).expect("removed");
+    let start = format!("mfa-chain: {}: not there; write a policy there", host.policy().display());
+    host.run(&["check"]).assert_fails(3, &start);
+}
+
+#[test]
+fn what_is_likely_not_meant_is_a_warning() {
+    let rules = "[chains.spare]\n[[rules]]\nfrom = ['10.0.0.0/8']\nservices = ['sshd']\naction = 'exempt'\n";
+    let host = Host::with_policy(&format!("{POLICY}{rules}"));
+    let told = [
+        "chain spare: no rule uses it",
+        "(line 14): host names in PAM_RHOST match no `from`",
+        "no users yet; `mfa-chain enroll USER FACTOR`",
+    ];
+    host.run(&["check"]).assert_tells(0, &told);
+}
+
+#[test]
+fn users_who_cannot_pass_are_counted_and_named() {
+    let host = Host::with_policy(POLICY);
+    host.enrol("alice", &["phone", "token"]);
+    host.enrol("bob", &["phone"]);
+    host.run(&["check"]).assert_tells(0, &["1 of 2 enrolled users cannot pass the default chain", ": bob\n"]);
+    for user in ["c1", "c2", "c3", "c4", "c5"] {
+        host.enrol(user, &["token"]);
+    }
+    host.run(&["check"]).assert_tells(0, &["6 of 7 enrolled users", ": bob, c1, c2, c3, c4, …\n"]);
+}
+
+#[test]
+fn files_that_are_damaged_or_lost_are_warnings() {
+    let host = Host::with_policy(POLICY);
+    for user in ["alice", "bob", "carol"] {
+        host.enrol(user, &["phone", "token"]);
+    }
+    let state = host.store_path().join("state");
+    std::fs::write(state.join("alice"), vec![0; 8192]).expect("damaged");
+    std::fs::remove_file(state.join("bob")).expect("removed");
+    std::fs::write(host.store_path().join("secrets/carol.toml"), "version = 1\nx = 2\n").expect("damaged");
+    let told = [
+        "state/alice: the login state is damaged",
+        "bob: the login state is gone",
+        "secrets/carol.toml: 2:1: ",
+        "--reset-state",
+    ];
+    host.run(&["check"]).assert_tells(0, &told);
+}
+
+#[test]
+fn check_as_json_is_one_object() {
+    let host = Host::with_policy(POLICY);
+    host.enrol("bob", &["phone"]);
+    let object = host.run(&["check", "--json"]).json();
+    assert_eq!(object["valid"], true);
+    assert_eq!(object["chains"][0]["factors"], serde_json::json!(["phone", "token"]));
+    assert_eq!(object["throttle"]["lock_after"], 100);
+    assert_eq!(object["users"], 1);
+    assert_eq!(object["warnings"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn explain_tells_the_rule_that_matches() {
+    let rules = "[chains.admin]\nmode = 'random'\n[[rules]]\nusers = ['eve']\naction = 'deny'\n[[rules]]\n\
+                 from = ['10.0.0.0/8']\naction = 'exempt'\n[[rules]]\ngroups = ['wheel']\nchain = 'admin'\n";
+    let host = Host::with_policy(&format!("{POLICY}{rules}"));
+    host.enrol("root", &["phone", "token"]);
+    let cases: [(&[&str], i32, &[&str]); 5] = [
+        (&["eve"], 1, &["1 (line 15): users eve -> deny", "denied by the rule"]),
+        (&["root", "--rhost", "10.1.2.3"], 0, &["2 (line 18): from 10.0.0.0/8 -> exempt", "exempt: no code"]),
+        (&["root", "--group", "wheel"], 0, &["3 (line 21)", "admin: random", "2 of 2 in a draw per attempt"]),
+        (&["root", "--rhost", "host.example"], 0, &["no rule: the default chain", "--rhost is no address"]),
+        (&["root", "--group", "users"], 0, &["step 1  phone (Phone app)", "step 2  token (Key-ring token)"]),
+    ];
+    for (arguments, code, told) in cases {
+        let line = [&["explain", "--service", "sshd"], arguments].concat();
+        host.run(&line).assert_tells(code, told);
+    }
+    let object = host.run(&["explain", "eve", "--service", "sshd", "--json"]).json();
+    assert_eq!((&object["rule"], &object["rule_line"]), (&1.into(), &15.into()));
+    assert_eq!((&object["decision"], &object["can_pass"]), (&"deny".into(), &false.into()));
+}
+
+#[test]
+fn explain_tells_what_an_enrolled_user_would_meet() {
+    let host = Host::with_policy(POLICY);
+    host.enrol("root", &["phone", "token"]);
+    let told = ["enrolled phone, token", "could pass now, with right codes"];
+    host.run(&["explain", "root", "--service", "sshd"]).assert_tells(0, &told);
+    let object = host.run(&["explain", "root", "--service", "sshd", "--json"]).json();
+    assert_eq!(object["rule"], serde_json::Value::Null);
+    assert_eq!((&object["chain"], &object["mode"]), (&"default".into(), &"fixed".into()));
+    assert_eq!(object["steps"][1]["factor"], "token");
+    assert_eq!(object["reasons"], serde_json::json!([]));
+}
+
+#[test]
+fn explain_tells_an_unenrolled_user_from_one_who_can_pass() {
+    let host = Host::with_policy(POLICY);
+    host.enrol("root", &["phone"]);
+    let told =
+        ["missing  token", "1 of the 2 factors needed", "prompts are shown all the same", "cannot pass"];
+    host.run(&["explain", "root", "--service", "sshd"]).assert_tells(1, &told);
+    let told = ["0 of the 2 factors needed", "lists no account `nobody-here`"];
+    host.run(&["explain", "nobody-here", "--service", "sshd"]).assert_tells(1, &told);
+}
+
+#[test]
+fn explain_tells_a_roll_out() {
+    let host = Host::with_policy(&format!("unenrolled = 'exempt'\nuntil = 2999-12-31\n{POLICY}"));
+    host.enrol("alice", &["phone", "token"]);
+    host.run(&["explain", "root", "--service", "sshd"])
+        .assert_tells(0, &["the roll-out deadline has not passed"]);
+    // Nobody lists the account, so nobody is let in.
+    host.run(&["explain", "nobody-here", "--service", "sshd"]).assert_tells(1, &["cannot pass"]);
+}
+
+#[test]
+fn explain_tells_what_right_codes_cannot_overcome() {
+    let host = Host::with_policy(POLICY);
+    host.enrol("root", &["phone", "token"]);
+    let now = SystemClock.now();
+    host.change_state("root", |_, state| state.failures.strangers = Failures { count: 7, last_at: now });
+    host.run(&["explain", "root", "--service", "sshd"]).assert_tells(1, &["throttled: 7 failures in a row"]);
+    host.store().reset_state(&rehearsal_host::name("root"), now).expect("reset");
+    let told = ["`phone`: its codes are used up", "`token`: the counter is lost", "cannot pass now"];
+    host.run(&["explain", "root", "--service", "sshd"]).assert_tells(1, &told);
+}
+
+#[test]
+fn explain_ends_with_3_where_the_module_could_not_decide() {
+    let host = Host::with_policy(POLICY);
+    host.run(&["explain", "root", "--service", "sshd"])
+        .assert_fails(3, &format!("mfa-chain: {}: not there; ", host.store_path().display()));
+    host.enrol("root", &["phone", "token"]);
+    std::fs::remove_file(host.store_path().join("state/root")).expect("removed");
+    host.run(&["explain", "root", "--service", "sshd"]).assert_fails(
+        3,
+        &format!("mfa-chain: {}/state/root: the login state is gone", host.store_path().display()),
+    );
+}

@@ -1,0 +1,85 @@
+//! A store in a scratch folder, with one user enrolled.
+#![allow(dead_code)] // each test binary uses its part
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use pam_mfa_chain::store::{FileStore, StoreError};
+use pam_mfa_chain::verifier::credential::Credential;
+use pam_mfa_chain::verifier::otp::Algorithm;
+use pam_mfa_chain::verifier::ports::Store;
+use pam_mfa_chain::verifier::record::UserRecord;
+use pam_mfa_chain::verifier::username::Username;
+use tempfile::TempDir;
+
+use super::world;
+
+pub struct Scratch {
+    _dir: TempDir,
+    pub path: PathBuf,
+}
+
+impl Scratch {
+    pub fn new() -> Self {
+        let dir = TempDir::new().expect("a scratch folder");
+        let path = dir.path().join("store");
+        FileStore::open_or_create(&path).expect("a new store");
+        Self { _dir: dir, path }
+    }
+
+    pub fn with_alice() -> Self {
+        let scratch = Self::new();
+        scratch.enrol("alice", vec![phone()]);
+        scratch
+    }
+
+    pub fn store(&self) -> FileStore {
+        FileStore::at(&self.path)
+    }
+
+    pub fn enrol(&self, user: &str, credentials: Vec<Credential>) {
+        let record = UserRecord::new(credentials, None).expect("a record");
+        self.store().change_record::<StoreError>(&name(user), |_| Ok(record)).expect("enrolled");
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Why a login of `user` would be denied by the store; the empty text if it would not.
+    pub fn refusal(&self, user: &str) -> String {
+        let store = self.store();
+        let tried = store.find(user).and_then(|claimant| store.update(&claimant, |_, _| ()).map(|_| ()));
+        tried.err().map(|failure| failure.0).unwrap_or_default()
+    }
+
+    pub fn attempt(&self, user: &str) -> u64 {
+        self.store().find(user).expect("a state").attempt
+    }
+
+    pub fn judge_once(&self, user: &str) {
+        let store = self.store();
+        let claimant = store.find(user).expect("a claimant");
+        store
+            .update(&claimant, |_, state| state.attempt = state.attempt.wrapping_add(1))
+            .expect("a judgement");
+    }
+}
+
+pub fn name(user: &str) -> Username {
+    Username::parse(user).expect("a name")
+}
+
+pub fn phone() -> Credential {
+    world::totp(b"12345678901234567890", Algorithm::Sha1, 6, 30)
+}
+
+pub fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("chmod");
+}
+
+pub fn write_private(path: &Path, text: &str) {
+    fs::write(path, text).expect("written");
+    chmod(path, 0o600);
+}

@@ -1,0 +1,187 @@
+//! Limits that are no weapon: who guesses waits, and nobody else does.
+#![cfg(test)]
+#![allow(clippy::arithmetic_side_effects)] // an overflow fails the test
+
+mod world;
+
+use pam_mfa_chain::verifier::recovery::{RecoveryCode, RecoveryHash, RecoverySet};
+use pam_mfa_chain::verifier::verdict::{DenyReason, Refusal};
+use world::{Ending, NOW, World};
+use zeroize::Zeroizing;
+
+const HOME: &str = "198.51.100.7";
+const ELSEWHERE: &str = "203.0.113.9";
+
+fn world() -> World {
+    let world = World::new(
+        "[[factors]]\nid = \"phone\"\ntype = \"totp\"\n[[factors]]\nid = \"token\"\ntype = \"totp\"\n",
+    );
+    let hashes = (0..4).map(|byte| RecoveryHash::of(&recovery_code(byte), [byte; 16])).collect();
+    world.enrol("alice", &["phone", "token"], RecoverySet::new(1, hashes));
+    world
+}
+
+fn recovery_code(byte: u8) -> RecoveryCode {
+    RecoveryCode::from_entropy(Zeroizing::new([byte; RecoveryCode::BYTES]))
+}
+
+fn wrong(world: &World, address: &str) -> Ending {
+    world.login_from(address, "alice", |_| "000000".into())
+}
+
+fn right(world: &World, address: &str) -> Ending {
+    world.login_from(address, "alice", |factor| world.code(factor, 0))
+}
+
+fn waits(ending: &Ending) -> bool {
+    matches!(ending.reason(), DenyReason::Step(Refusal::Throttled { .. }))
+}
+
+#[test]
+fn ten_thousand_tries_from_two_hundred_addresses_do_not_delay_the_user_at_home() {
+    let world = world();
+    assert!(right(&world, HOME).granted());
+    for number in 0..10_000 {
+        wrong(&world, &format!("127.0.{}.{}", number % 2, number % 100));
+        world.clock.advance(20);
+    }
+    assert!(right(&world, HOME).granted(), "at the first try");
+}
+
+#[test]
+fn strangers_share_one_count_whatever_address_they_use() {
+    let world = world();
+    for number in 0..5 {
+        assert!(!waits(&wrong(&world, &format!("203.0.113.{number}"))));
+    }
+    assert!(waits(&wrong(&world, "203.0.113.99")));
+    assert!(waits(&right(&world, ELSEWHERE)), "the user too, from a place not known yet");
+}
+
+#[test]
+fn a_user_who_has_to_wait_gets_in_with_recovery_codes() {
+    let world = world();
+    for _ in 0..40 {
+        wrong(&world, ELSEWHERE);
+    }
+    assert!(waits(&right(&world, ELSEWHERE)));
+    let mut codes = (0..).map(|byte| recovery_code(byte).to_groups().to_string());
+    let ending = world.login_from(ELSEWHERE, "alice", |_| codes.next().expect("a code"));
+    assert!(ending.granted(), "{ending:?}");
+    assert!(right(&world, ELSEWHERE).granted(), "and is known there from now on");
+}
+
+#[test]
+fn wrong_recovery_codes_bring_no_wait_for_codes() {
+    let world = world();
+    for _ in 0..100 {
+        let ending = world.login_from(ELSEWHERE, "alice", |_| recovery_code(9).to_groups().to_string());
+        assert_eq!(*ending.reason(), DenyReason::Step(Refusal::WrongRecoveryCode));
+    }
+    assert!(right(&world, ELSEWHERE).granted());
+}
+
+#[test]
+fn a_login_at_home_gives_a_guesser_elsewhere_no_fresh_start() {
+    let world = world();
+    assert!(right(&world, HOME).granted());
+    for _ in 0..5 {
+        wrong(&world, ELSEWHERE);
+    }
+    world.clock.advance(30);
+    assert!(right(&world, HOME).granted());
+    assert!(!waits(&wrong(&world, ELSEWHERE)), "the sixth try, after its wait");
+    assert!(waits(&wrong(&world, ELSEWHERE)), "and not five more");
+}
+
+#[test]
+fn failures_at_home_make_home_wait() {
+    let world = world();
+    assert!(right(&world, HOME).granted());
+    for _ in 0..5 {
+        assert!(!waits(&wrong(&world, HOME)));
+    }
+    assert!(waits(&wrong(&world, HOME)));
+    assert!(!waits(&wrong(&world, ELSEWHERE)));
+}
+
+#[test]
+fn a_subscriber_of_ipv6_is_one_source_and_mapped_addresses_are_ipv4() {
+    let world = world();
+    assert!(right(&world, "2001:db8:1:2::1").granted());
+    for _ in 0..5 {
+        wrong(&world, "2001:db8:1:2:ffff::9");
+    }
+    assert!(waits(&wrong(&world, "2001:db8:1:2::7")));
+    assert!(!waits(&wrong(&world, "2001:db8:1:3::1")));
+    world.clock.advance(86_400);
+    assert!(right(&world, "::ffff:198.51.100.7").granted());
+    for _ in 0..5 {
+        wrong(&world, HOME);
+    }
+    assert!(waits(&wrong(&world, HOME)));
+}
+
+#[test]
+fn a_source_is_known_for_thirty_days() {
+    for (days, known) in [(29, true), (30, false)] {
+        let world = world();
+        assert!(right(&world, HOME).granted());
+        world.clock.advance(days * 86_400);
+        for _ in 0..5 {
+            wrong(&world, ELSEWHERE);
+        }
+        assert_eq!(right(&world, HOME).granted(), known, "after {days} days");
+    }
+}
+
+#[test]
+fn eight_sources_are_kept_and_the_one_unused_for_longest_goes_first() {
+    let world = world();
+    for number in 0..9 {
+        assert!(right(&world, &format!("198.51.100.{number}")).granted());
+        world.clock.advance(30);
+    }
+    for _ in 0..5 {
+        wrong(&world, ELSEWHERE);
+    }
+    assert!(waits(&right(&world, "198.51.100.0")));
+    assert!(right(&world, "198.51.100.1").granted());
+}
+
+#[test]
+fn a_day_has_a_cap_whatever_succeeds_in_between() {
+    let world = world();
+    // The first second of a day, so that it holds the whole story.
+    world.clock.0.set(NOW - NOW % 86_400 + 86_400);
+    assert!(right(&world, HOME).granted());
+    let mut judged = 0;
+    for number in 0..100 {
+        for _ in 0..4 {
+            judged += usize::from(!waits(&wrong(&world, ELSEWHERE)));
+        }
+        // The user logs in from ever new places, each of which clears the count of strangers.
+        world.clock.advance(30);
+        let _ = right(&world, &format!("198.51.100.{number}"));
+    }
+    world.clock.advance(30);
+    assert_eq!(judged, 50, "half of failures_a_day");
+    assert!(waits(&right(&world, "192.0.2.1")), "no stranger passes any more");
+    // Of the places known lately the last eight are kept.
+    assert!(right(&world, "198.51.100.11").granted(), "known places have the other half");
+    world.clock.advance(86_400);
+    assert!(!waits(&wrong(&world, ELSEWHERE)), "the next day is another one");
+}
+
+#[test]
+fn a_clock_that_stood_far_ahead_leaves_no_lock_behind() {
+    let world = world();
+    world.clock.advance(10 * 365 * 86_400);
+    for _ in 0..40 {
+        wrong(&world, ELSEWHERE);
+    }
+    world.clock.0.set(NOW);
+    let ending = wrong(&world, ELSEWHERE);
+    let DenyReason::Step(Refusal::Throttled { wait_seconds }) = ending.reason() else { panic!("{ending:?}") };
+    assert_eq!(*wait_seconds, 30, "the wait of five failures, from now on");
+}
