@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::plan::Context;
 use crate::scene::STRICT;
 use crate::stage::Stage;
+use crate::stage::play::Play;
 use crate::stage::token::Token;
 use crate::tally::{Dice, Tally, share_out};
 
@@ -12,7 +13,8 @@ const REPLAYS: &str = "time steps accepted twice or backwards";
 const REFUSED: &str = "right and fresh codes refused";
 const EASED: &str = "waits that a clock set back made shorter";
 
-const NOON: u64 = 1_790_000_010;
+/// Noon of a day in 2026.
+pub const NOON: u64 = 1_790_000_010;
 const POLICY: &str = "version = 1\nrequired_steps = 1\n[[factors]]\nid = \"phone\"\ntype = \"totp\"\n\
                       [throttle]\nfail_delay_seconds = 0\n";
 const HISTORIES: u64 = 200;
@@ -32,7 +34,6 @@ pub fn clock(context: &Context) -> Tally {
 struct Host {
     stage: Stage,
     fresh: Vec<u8>,
-    preload: PathBuf,
 }
 
 impl Host {
@@ -41,17 +42,13 @@ impl Host {
         stage.enrol("alice", &[Token::clock("phone")], None);
         stage.write_service("strict", &context.module, STRICT);
         let fresh = stage.take_state("alice");
-        Self { stage, fresh, preload: libfaketime() }
+        Self { stage, fresh }
     }
 
     /// Whether `code` lets alice in while the clock stands at `time`.
     fn login(&self, time: u64, code: &str) -> bool {
         let play = self.stage.play_written("strict").switch("--brief").codes(&[code]);
-        let play = play.environment("LD_PRELOAD", self.preload.to_str().expect("UTF-8"));
-        let play = play.environment("FAKETIME", &time.to_string()).environment("FAKETIME_FMT", "%s");
-        let played =
-            play.environment("TZ", "UTC").environment("FAKETIME_DONT_FAKE_MONOTONIC", "1").run_here();
-        played.report()["codes"]["0"] == 1
+        at(play, time).run_here().report()["codes"]["0"] == 1
     }
 }
 
@@ -98,6 +95,13 @@ fn throttled_and_set_back(context: &Context) -> Tally {
         tally.blame_if(!accepted && passes, REFUSED, &example);
     }
     tally
+}
+
+/// The same run while the clock of the host stands at `time`.
+pub fn at(play: Play<'_>, time: u64) -> Play<'_> {
+    let play = play.environment("LD_PRELOAD", libfaketime().to_str().expect("UTF-8"));
+    let play = play.environment("FAKETIME", &time.to_string()).environment("FAKETIME_FMT", "%s");
+    play.environment("TZ", "UTC").environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")
 }
 
 fn libfaketime() -> PathBuf {

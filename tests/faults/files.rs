@@ -20,7 +20,7 @@ const ASKED: &str = "not an error of the service";
 /// What is put there; it gets the file's path and a copy of the good one beside.
 type Hostile = (&'static str, fn(&Path, &Path));
 
-const HOSTILE: [Hostile; 17] = [
+const HOSTILE: [Hostile; 18] = [
     ("a link to a good copy", |path, good| symlink(good, path).expect("a link")),
     ("a link to /etc/shadow", |path, _| symlink("/etc/shadow", path).expect("a link")),
     ("a dangling link", |path, _| symlink("nowhere", path).expect("a link")),
@@ -45,6 +45,15 @@ const HOSTILE: [Hostile; 17] = [
     ("another owner of the folder", |path, good| {
         write(path, &fs::read(good).expect("the good one"));
         chown(path.parent().expect("a folder"), Some(4_321), None).expect("an owner");
+    }),
+    ("a folder that is a link", |path, good| {
+        write(path, &fs::read(good).expect("the good one"));
+        let folder = path.parent().expect("a folder");
+        let aside = folder.with_extension("aside");
+        if !folder.is_symlink() {
+            fs::rename(folder, &aside).expect("a folder aside");
+            symlink(&aside, folder).expect("a link");
+        }
     }),
     ("a folder open to all", |path, good| {
         write(path, &fs::read(good).expect("the good one"));

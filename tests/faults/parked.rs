@@ -14,14 +14,17 @@ const REFUSED: &str = "logins refused";
 const LATE: &str = "answers later than the bound";
 /// Three seconds for the lock, and one for a busy machine.
 const BOUND: Duration = Duration::from_secs(4);
+const BEYOND: &str = "guesses beyond the budget of a day";
 const PARKED: usize = 100;
 const LOGINS: usize = 200;
 
 pub fn parked(context: &Context) -> Tally {
     let codes = Codes::new(LOGINS as u64 * 2 + 2);
-    let mut tally = Tally::looking_for(&[REFUSED, LATE, UNSAFE_GRANT, UNRECORDED, UNCHARGED, UNREADABLE]);
+    let mut tally =
+        Tally::looking_for(&[REFUSED, LATE, BEYOND, UNSAFE_GRANT, UNRECORDED, UNCHARGED, UNREADABLE]);
     tally.add(beside_parked(context, &codes));
     tally.add(beside_stopped(context, &codes));
+    tally.add(under_attack(context));
     tally
 }
 
@@ -48,6 +51,44 @@ fn beside_parked(context: &Context, codes: &Codes) -> Tally {
     }
     tally.figure("median login alone", format!("{:.1} ms", alone.as_secs_f64() * 1e3));
     tally.figure(format!("beside {PARKED} at the prompt"), format!("{:.1} ms", beside.as_secs_f64() * 1e3));
+    tally
+}
+
+/// For a day on the clock of the host, guesses come from 200 addresses; then alice logs in from where she did
+/// before.
+fn under_attack(context: &Context) -> Tally {
+    const GUESSES: u64 = 10_000;
+    const A_DAY: u64 = 86_400;
+    let mut tally = Tally::default();
+    let stage = scene::stage(context);
+    let (phone, token) = (scene::phone(), scene::token());
+    let wrong = phone.wrong_code();
+    let login = |at: u64, time: u64| {
+        let codes = [phone.code(at), token.code(at)];
+        crate::clock::at(stage.play_written("strict"), time).option("--rhost", "192.0.2.7").codes(&codes)
+    };
+    let began = crate::clock::NOON;
+    assert_eq!(login(0, began).run_here().code(), 0);
+    let guesses = context.scaled(GUESSES);
+    // In slices, so that the clock moves on between them.
+    let slices = guesses.min(200);
+    let mut judged = 0;
+    for slice in 0..slices {
+        let address = |number: u64| format!("alice\trhost=198.51.100.{}\ttext:{wrong}", number % 200 + 1);
+        let jobs: Vec<String> = (0..guesses / slices).map(|number| address(slice + number)).collect();
+        let before = stage.failures("alice");
+        let time = began + 1 + slice * A_DAY / slices;
+        let played =
+            crate::clock::at(stage.play_written("strict"), time).switch("--brief").jobs(&jobs).run_here();
+        tally.count += jobs.len() as u64;
+        judged += stage.failures("alice") - before;
+        tally.blame_if(played.report()["codes"]["0"] != serde_json::Value::Null, UNSAFE_GRANT, "a guess");
+    }
+    let code = login(1, began + A_DAY).run_here().code();
+    tally.blame_if(code != 0, REFUSED, &format!("alice after {guesses} guesses of others: {code}"));
+    // SECURITY.md: 41 in a day of one lane, and half of the cap of a day for strangers.
+    tally.blame_if(judged > 60, BEYOND, &judged.to_string());
+    tally.figure(format!("of {guesses} guesses from 200 addresses in a day judged"), judged);
     tally
 }
 

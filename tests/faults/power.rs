@@ -1,4 +1,4 @@
-//! F4: the power is cut. The disk is an ext4 image; a copy of it, taken at some moment of a login, is mounted,
+//! F4: the power is cut. The disk is an image with ext4 or xfs; a copy of it, taken at some moment of a login, is mounted,
 //! which replays its journal, and must hold whatever was seen before that moment.
 
 use std::io::Read;
@@ -24,31 +24,61 @@ pub fn cuts(context: &Context) -> Tally {
     let cuts: Vec<u64> = (0..context.scaled(CUTS)).collect();
     let codes = Codes::new(CUTS + 1);
     let mut tally = Tally::looking_for(&[UNRECORDED, UNCHARGED, UNREADABLE]);
+    let mut kinds = vec![format!("ext4 {}", cuts.len())];
     tally.add(share_out(
         &cuts,
-        || Disk::new(context),
+        || Disk::new(context, EXT4),
         |disk, number, tally| disk.cut(*number, &codes, tally),
     ));
+    if let Some(xfs) = Kind::xfs() {
+        let cuts: Vec<u64> = (0..context.scaled(CUTS / 5)).collect();
+        let make = || Disk::new(context, xfs);
+        tally.add(share_out(&cuts, make, |disk, number, tally| disk.cut(*number, &codes, tally)));
+        kinds.push(format!("xfs {}", cuts.len()));
+    }
     let seen = tally.figures.drain(..).map(|(_, value)| value.parse::<u64>().unwrap_or(0)).sum::<u64>();
+    tally.figure("cuts on", kinds.join(" and "));
     tally.figure("outcomes seen before the cut", seen);
     tally
 }
 
+/// A kind of file system.
+#[derive(Clone, Copy)]
+struct Kind {
+    make: &'static [&'static str],
+    bytes: u64,
+    options: &'static str,
+}
+
+const EXT4: Kind = Kind { make: &["mkfs.ext4", "-q", "-F"], bytes: 16 << 20, options: "loop" };
+/// The copy has the same identity as the original, which stays mounted.
+const XFS: Kind = Kind { make: &["mkfs.xfs", "-q", "-f"], bytes: 300 << 20, options: "loop,nouuid" };
+
+impl Kind {
+    /// Where the kernel mounts it and somebody can make it.
+    fn xfs() -> Option<Self> {
+        let mounts = std::fs::read_to_string("/proc/filesystems").is_ok_and(|list| list.contains("xfs"));
+        let made = Command::new("mkfs.xfs").arg("-V").output().is_ok();
+        (mounts && made).then_some(XFS)
+    }
+}
+
 /// An image with a file system, mounted, and a stage on it. Unmounted when dropped.
 struct Disk {
+    kind: Kind,
     folder: TempDir,
     stage: Option<Stage>,
     logins: usize,
 }
 
 impl Disk {
-    fn new(context: &Context) -> Self {
+    fn new(context: &Context, kind: Kind) -> Self {
         let folder = tempfile::Builder::new().prefix("mfa-disk-").tempdir_in("/dev/shm").expect("memory");
-        let mut disk = Self { folder, stage: None, logins: 0 };
+        let mut disk = Self { kind, folder, stage: None, logins: 0 };
         let image = disk.path("disk.img");
-        std::fs::File::create(&image).and_then(|file| file.set_len(16 << 20)).expect("an image");
-        must(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image));
-        mount(&image, &disk.path("mounted"));
+        std::fs::File::create(&image).and_then(|file| file.set_len(kind.bytes)).expect("an image");
+        must(Command::new(kind.make[0]).args(&kind.make[1..]).arg(&image));
+        disk.mount(&image, &disk.path("mounted"));
         let stage = Stage::below(&disk.path("mounted"), TWO_COUNTERS);
         scene::furnish(&stage, context);
         must(&mut Command::new("sync"));
@@ -82,7 +112,8 @@ impl Disk {
         std::thread::sleep(Duration::from_nanos(dice.roll(LONGEST_WAIT)));
         // First what was seen, then the copy: the disk may hold more than was seen, never less.
         let seen = Seen::read(&said.lock().expect("the output"));
-        std::fs::copy(self.path("disk.img"), self.path("cut.img")).expect("a copy");
+        // Holes stay holes, or a copy would take too long.
+        must(Command::new("cp").arg("--sparse=auto").arg(self.path("disk.img")).arg(self.path("cut.img")));
         child.wait().expect("the end of pamdrive");
         reader.join().expect("the output");
         self.look(&seen, answers, at as u64, tally);
@@ -91,11 +122,16 @@ impl Disk {
         }
     }
 
+    fn mount(&self, image: &Path, place: &Path) {
+        std::fs::create_dir_all(place).expect("a folder");
+        must(Command::new("mount").args(["-o", self.kind.options]).arg(image).arg(place));
+    }
+
     /// Mounts the copy and compares.
     fn look(&self, seen: &Seen, answers: Answers, at: u64, tally: &mut Tally) {
         let stage = self.stage.as_ref().expect("a stage");
         let place = self.path("cut");
-        mount(&self.path("cut.img"), &place);
+        self.mount(&self.path("cut.img"), &place);
         let name = stage.path().file_name().expect("a name");
         let alice = Username::parse("alice").expect("a name");
         let example = format!("{answers:?}, login {at}: {seen:?}");
@@ -107,24 +143,30 @@ impl Disk {
                 tally.blame_if(seen.prompts > 1 && !burnt(&scene::phone()), UNRECORDED, &example);
                 tally.blame_if(seen.code == Some(0) && !burnt(&scene::token()), UNRECORDED, &example);
                 let denied = seen.told_denied || seen.code == Some(7);
-                tally.blame_if(denied && state.failures.count == 0, UNCHARGED, &example);
+                tally.blame_if(denied && state.failures.total() == 0, UNCHARGED, &example);
             }
             other => tally.blame(UNREADABLE, format!("{example}: {other:?}")),
         }
-        must(Command::new("umount").arg(&place));
+        unmount(&place);
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
         self.stage = None;
-        let _ = Command::new("umount").arg(self.path("mounted")).status();
+        unmount(&self.path("mounted"));
     }
 }
 
-fn mount(image: &Path, place: &Path) {
-    std::fs::create_dir_all(place).expect("a folder");
-    must(Command::new("mount").args(["-o", "loop"]).arg(image).arg(place));
+/// A process that another worker is about to start may hold our descriptors until it runs its program.
+fn unmount(place: &Path) {
+    for _ in 0..200 {
+        if Command::new("umount").arg(place).output().is_ok_and(|output| output.status.success()) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("{} is busy", place.display());
 }
 
 fn must(command: &mut Command) {

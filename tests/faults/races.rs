@@ -9,13 +9,14 @@ use zeroize::Zeroizing;
 use crate::plan::Context;
 use crate::stage::Stage;
 use crate::stage::token::Token;
-use crate::tally::Tally;
+use crate::tally::{Tally, share_out};
 
 const DOUBLE: &str = "double accepts";
 const NONE: &str = "rounds without an accept";
 const BEYOND: &str = "rounds with more guesses judged than the budget";
 const TWICE: &str = "codes of two counters accepted twice";
 
+const KINDS: [&str; 3] = ["totp", "hotp", "recovery"];
 const SESSIONS: [usize; 4] = [2, 8, 32, 128];
 const ROUNDS: u64 = 1_000;
 /// A code of the present is good for five minutes either way.
@@ -24,12 +25,16 @@ const ONE_STEP: &str = "version = 1\nrequired_steps = 1\n[[factors]]\nid = \"pho
 
 pub fn races(context: &Context) -> Tally {
     let mut tally = Tally::looking_for(&[DOUBLE, NONE, BEYOND, TWICE]);
-    for kind in ["totp", "hotp", "recovery"] {
-        for sessions in SESSIONS {
-            tally.add(race(context, kind, sessions));
-        }
-        tally.figure(format!("{kind} rounds with"), format!("{SESSIONS:?} sessions"));
-    }
+    let races: Vec<(&str, usize)> =
+        KINDS.iter().flat_map(|kind| SESSIONS.map(|sessions| (*kind, sessions))).collect();
+    tally.add(share_out(
+        &races,
+        || (),
+        |(), (kind, sessions), tally| {
+            race(context, kind, *sessions, tally);
+        },
+    ));
+    tally.figure("rounds of", format!("{} with {SESSIONS:?} sessions each", KINDS.join(", ")));
     tally.add(guesses(context));
     tally.add(same_digits(context));
     tally
@@ -43,7 +48,7 @@ fn one_step(context: &Context, kind: &str) -> Stage {
 }
 
 /// Rounds with one kind of code and so many sessions; each round begins with a fresh state.
-fn race(context: &Context, kind: &str, sessions: usize) -> Tally {
+fn race(context: &Context, kind: &str, sessions: usize, tally: &mut Tally) {
     let stage = one_step(context, kind);
     let recovery = RecoveryCode::from_entropy(Zeroizing::new([7; RecoveryCode::BYTES]));
     let set = RecoverySet::new(5, vec![RecoveryHash::of(&recovery, [1; 16])]);
@@ -51,7 +56,6 @@ fn race(context: &Context, kind: &str, sessions: usize) -> Tally {
     stage.enrol("alice", &[token.clone()], set);
     let fresh = stage.path().join("fresh");
     std::fs::copy(stage.state_file("alice"), &fresh).expect("the state");
-    let mut tally = Tally::default();
     let mut left = context.scaled(ROUNDS);
     while left > 0 {
         // Batches, since a code of the present grows old.
@@ -63,9 +67,9 @@ fn race(context: &Context, kind: &str, sessions: usize) -> Tally {
             _ => recovery.to_groups().to_string(),
         };
         let line = format!("alice\tgate+text:{code}");
-        play(&stage, sessions, &fresh, &vec![line; rounds as usize], kind, &mut tally);
+        play(&stage, sessions, &fresh, &vec![line; rounds as usize], kind, tally);
     }
-    tally
+    tally.count -= 1; // share_out counts the race itself
 }
 
 fn play(stage: &Stage, sessions: usize, fresh: &Path, jobs: &[String], kind: &str, tally: &mut Tally) {

@@ -132,5 +132,5 @@ pub fn examine(stage: &Stage, answers: Answers, seen: &Seen, at: u64, example: &
     // A store that failed is a denial in the same words, with a code of its own, and judged nothing.
     let refused = seen.code == Some(7) || (seen.told_denied && seen.code.is_none());
     let wrong = answers != Answers::Right;
-    tally.blame_if(wrong && refused && state.failures.count == 0, UNCHARGED, example);
+    tally.blame_if(wrong && refused && state.failures.total() == 0, UNCHARGED, example);
 }

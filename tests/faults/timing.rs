@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use crate::plan::Context;
 use crate::scene::{STRICT, phone, token};
-use crate::stage::token::Token;
 use crate::stage::{Stage, TWO_COUNTERS};
-use crate::tally::Tally;
+use crate::tally::{Dice, Tally};
 
 const TOLD_APART: &str = "classes told apart by time";
 const OTHER_WORDS: &str = "classes told apart by what is shown";
@@ -22,9 +21,15 @@ pub fn timing(context: &Context) -> Tally {
     let stage = Stage::with_policy(&format!("on_wrong_code = \"conceal\"\n{TWO_COUNTERS}"));
     stage.write_service("strict", &context.module, STRICT);
     let classes = classes(&stage);
-    let mut jobs = Vec::new();
+    let (mut jobs, mut order, mut dice) = (Vec::new(), Vec::new(), Dice::new(17));
     for run in 0..runs {
-        jobs.extend(classes.iter().map(|class| class.line.replace("NUMBER", &run.to_string())));
+        // In another order each time: what ran before has its share in a time.
+        let mut left: Vec<usize> = (0..classes.len()).collect();
+        while !left.is_empty() {
+            let class = left.swap_remove(dice.roll(left.len() as u64) as usize);
+            jobs.push(classes[class].line.replace("NUMBER", &run.to_string()));
+            order.push(class);
+        }
     }
     let mut play = stage.play_written("strict");
     for (fresh, file) in restored(&stage) {
@@ -33,16 +38,13 @@ pub fn timing(context: &Context) -> Tally {
     let played = play.jobs(&jobs).run_here();
     assert_eq!(played.reports.len(), jobs.len(), "{}", played.stderr);
     let mut samples = vec![Vec::new(); classes.len()];
-    let mut shown = vec![String::new(); classes.len()];
-    for (number, report) in played.reports.iter().enumerate() {
-        let class = number % classes.len();
+    let mut shown = None;
+    for (class, report) in order.into_iter().zip(&played.reports) {
         samples[class].push(report["calls"][0]["ns"].as_f64().expect("a time"));
         let words = format!("{} {}", report["code"], report["calls"][0]["shown"]);
-        if shown[class].is_empty() {
-            shown[class].clone_from(&words);
-        }
+        let first = shown.get_or_insert_with(|| words.clone());
         let name = classes[class].name;
-        tally.blame_if(words != shown[0], OTHER_WORDS, &format!("{name}: {words}, not {}", shown[0]));
+        tally.blame_if(words != *first, OTHER_WORDS, &format!("{name}: {words}, not {first}"));
     }
     tally.count = jobs.len() as u64;
     for (class, times) in classes.iter().zip(&samples).skip(1) {
@@ -96,7 +98,6 @@ fn restored(stage: &Stage) -> Vec<(PathBuf, PathBuf)> {
         std::fs::copy(stage.state_file(user), &fresh).expect("the state");
         pairs.push((fresh, stage.state_file(user)));
     }
-    let _ = Token::counter;
     pairs
 }
 

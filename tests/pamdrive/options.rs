@@ -14,7 +14,6 @@ pub struct Options {
     pub arguments: Vec<String>,
     pub services: Option<PathBuf>,
     pub service: String,
-    pub rhost: Option<String>,
     pub ruser: Option<String>,
     pub tty: Option<String>,
     pub account_user: Option<String>,
@@ -34,6 +33,7 @@ pub struct Options {
 #[derive(Clone, Debug, Default)]
 pub struct Job {
     pub user: Option<Vec<u8>>,
+    pub rhost: Option<String>,
     pub answers: Vec<Answer>,
 }
 
@@ -94,7 +94,7 @@ impl Options {
             "--services" => self.services = Some(value.into()),
             "--service" => self.service = value,
             "--user" => self.job.user = Some(user_name(&value)?),
-            "--rhost" => self.rhost = Some(value),
+            "--rhost" => self.job.rhost = Some(value),
             "--ruser" => self.ruser = Some(value),
             "--tty" => self.tty = Some(value),
             "--account-user" => self.account_user = Some(value),
@@ -128,11 +128,10 @@ impl Default for Options {
             arguments: Vec::new(),
             services: None,
             service: "pamdrive".to_owned(),
-            rhost: None,
             ruser: None,
             tty: None,
             account_user: None,
-            job: Job { user: Some(b"alice".to_vec()), answers: Vec::new() },
+            job: Job { user: Some(b"alice".to_vec()), ..Job::default() },
             jobs: false,
             calls: 1,
             repeat: 1,
@@ -146,12 +145,19 @@ impl Default for Options {
 }
 
 impl Job {
-    /// A line of standard input: the user and the answers, separated by tabulators.
+    /// A line of standard input: the user, `rhost=ADDRESS` where there is one, and the answers, separated by
+    /// tabulators.
     pub fn parse(line: &str) -> Result<Self, String> {
         let mut fields = line.split('\t');
         let user = user_name(fields.next().unwrap_or_default())?;
-        let answers = fields.map(Answer::parse).collect::<Result<_, _>>()?;
-        Ok(Self { user: Some(user), answers })
+        let mut job = Self { user: Some(user), ..Self::default() };
+        for field in fields {
+            match field.strip_prefix("rhost=") {
+                Some(rhost) => job.rhost = Some(rhost.to_owned()),
+                None => job.answers.push(Answer::parse(field)?),
+            }
+        }
+        Ok(job)
     }
 }
 

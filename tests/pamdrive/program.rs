@@ -6,7 +6,7 @@
 //!          --services DIR [--service NAME]                                or a folder of service files
 //!          --user NAME|hex:BYTES | --no-user   --rhost TEXT --ruser TEXT --tty TEXT --silent
 //!          --answer SPEC ...                   one per prompt; after the last one the conversation fails
-//!          --jobs                              a transaction per line of standard input: USER TAB SPEC TAB SPEC...
+//!          --jobs                              a transaction per line of standard input: USER [TAB rhost=ADDR] [TAB SPEC]...
 //!          --calls N                           pam_authenticate so often on one handle, answers going on
 //!          --no-auth --acct --setcred          what else is called, in this order
 //!          --account-user NAME                 sets PAM_USER between authenticate and what else is called
