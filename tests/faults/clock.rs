@@ -90,7 +90,7 @@ fn throttled_and_set_back(context: &Context) -> Tally {
     {
         let accepted = host.login(time, &token.code(time));
         tally.count += 1;
-        let example = format!("{} seconds from the failures: accepted {accepted}", time as i64 - NOON as i64);
+        let example = format!("failures at {NOON}, a login at {time}: accepted {accepted}");
         tally.blame_if(accepted && !passes, EASED, &example);
         tally.blame_if(!accepted && passes, REFUSED, &example);
     }

@@ -95,7 +95,7 @@ impl Disk {
         let mut dice = Dice::new(number);
         let at = self.logins;
         self.logins += 1;
-        let answers = if number % 2 == 0 { Answers::Right } else { Answers::WrongAtStep2 };
+        let answers = if number.is_multiple_of(2) { Answers::Right } else { Answers::WrongAtStep2 };
         let mut login = scene::login(stage, &codes.answers(answers, at));
         let mut child = login.stdout(Stdio::piped()).spawn().expect("pamdrive");
         let said = Arc::new(Mutex::new(Vec::new()));

@@ -9,6 +9,7 @@
 //! It runs as root in a private mount name space with a /dev of its own; nothing of the system is touched.
 #![allow(clippy::arithmetic_side_effects, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)] // statistics
+#![allow(clippy::similar_names)] // stage and state
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the table is what it is for
 
 #[path = "../stage/mod.rs"]

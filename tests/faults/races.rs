@@ -53,7 +53,7 @@ fn race(context: &Context, kind: &str, sessions: usize, tally: &mut Tally) {
     let recovery = RecoveryCode::from_entropy(Zeroizing::new([7; RecoveryCode::BYTES]));
     let set = RecoverySet::new(5, vec![RecoveryHash::of(&recovery, [1; 16])]);
     let token = if kind == "totp" { Token::clock("phone") } else { Token::counter("phone") };
-    stage.enrol("alice", &[token.clone()], set);
+    stage.enrol("alice", std::slice::from_ref(&token), set);
     let fresh = stage.path().join("fresh");
     std::fs::copy(stage.state_file("alice"), &fresh).expect("the state");
     let mut left = context.scaled(ROUNDS);
@@ -99,7 +99,8 @@ fn guesses(context: &Context) -> Tally {
     let wrong = format!("alice\tgate+text:{}", Token::counter("phone").codes(0, 400)[300]);
     for _ in 0..context.scaled(100) {
         stage.put_state("alice", &fresh);
-        let play = stage.play_written("strict").option("--sessions", "128").jobs(&[wrong.clone()]);
+        let play =
+            stage.play_written("strict").option("--sessions", "128").jobs(std::slice::from_ref(&wrong));
         let codes = play.run_here().report()["round"]["codes"].clone();
         tally.count += 1;
         tally.blame_if(

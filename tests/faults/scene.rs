@@ -9,7 +9,7 @@ use crate::stage::token::Token;
 use crate::stage::{Stage, TWO_COUNTERS};
 use crate::tally::Tally;
 
-/// The service of every scene: its stack turns PAM_IGNORE into a code that nothing else makes.
+/// The service of every scene: its stack turns `PAM_IGNORE` into a code that nothing else makes.
 pub const STRICT: &str = "auth [success=done ignore=ignore default=die] MODULE\n\
                           auth required pam_debug.so auth=module_unknown\n";
 const IGNORED: i64 = 28;

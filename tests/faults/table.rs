@@ -18,7 +18,7 @@ pub fn print(outcome: &Outcome) {
     }
 }
 
-/// Writes the figures of a whole run to the file that FAULTS_FIGURES names.
+/// Writes the figures of a whole run to the file that `FAULTS_FIGURES` names.
 pub fn write_figures(plan: &Plan, outcomes: &[Outcome]) {
     let Some(path) = std::env::var_os("FAULTS_FIGURES").filter(|path| !path.is_empty()) else { return };
     if !plan.is_whole() {

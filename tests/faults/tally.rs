@@ -31,8 +31,8 @@ impl Tally {
         }
     }
 
-    pub fn figure(&mut self, name: impl Into<String>, value: impl ToString) {
-        self.figures.push((name.into(), value.to_string()));
+    pub fn figure(&mut self, name: impl Into<String>, value: impl std::fmt::Display) {
+        self.figures.push((name.into(), format!("{value}")));
     }
 
     pub fn add(&mut self, other: Self) {
