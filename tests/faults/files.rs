@@ -6,15 +6,16 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use crate::plan::Context;
 use crate::scene::{self, Answers, Codes, IGNORE, UNSAFE_GRANT};
-use crate::stage::Stage;
+use crate::stage::{Stage, TWO_COUNTERS};
 use crate::tally::{Tally, share_out};
 
 const SLOW: &str = "slower than a second";
 const TOUCHED: &str = "files outside touched";
+const FEWER: &str = "logins with fewer codes";
+const ENDED: &str = "processes ended";
 const ASKED: &str = "not an error of the service";
 
 /// What is put there; it gets the file's path and a copy of the good one beside.
@@ -67,7 +68,7 @@ const TARGETS: [&str; 4] = ["policy", "secrets", "state", "decoys"];
 
 pub fn files(context: &Context) -> Tally {
     let codes = Codes::new(1);
-    let mut tally = Tally::looking_for(&[UNSAFE_GRANT, IGNORE, SLOW, TOUCHED, ASKED]);
+    let mut tally = Tally::looking_for(&[UNSAFE_GRANT, FEWER, IGNORE, SLOW, TOUCHED, ASKED, ENDED]);
     let before = checksum(Path::new("/etc"));
     let mut cases = Vec::new();
     for target in TARGETS {
@@ -81,6 +82,7 @@ pub fn files(context: &Context) -> Tally {
         },
     ));
     tally.add(exchanged(context, &codes));
+    tally.add(cut_and_flipped(context, &codes));
     tally.blame_if(checksum(Path::new("/etc")) != before, TOUCHED, "/etc");
     tally
 }
@@ -95,13 +97,12 @@ fn one(context: &Context, target: &str, (name, put): Hostile, codes: &Codes, tal
     }
     let look = || (fs::read(good(0)).expect("the good one"), mode_of(&good(0)));
     let before = look();
-    let began = Instant::now();
     let user = if target == "decoys" { "nobody-here" } else { "alice" };
     let play = stage.play_written("strict").switch("--tell").switch("--brief").user(user);
     let mut login = play.answers(&codes.answers(Answers::Right, 0)).command();
     let (seen, _) = scene::run(&mut login);
     let example = format!("{target}: {name}: {seen:?}");
-    tally.blame_if(began.elapsed() > Duration::from_secs(1), SLOW, &example);
+    tally.blame_if(seen.nanoseconds > 1_000_000_000, SLOW, &example);
     tally.blame_if(seen.code == Some(0), UNSAFE_GRANT, &example);
     tally.blame_if(seen.code == Some(28), IGNORE, &example);
     tally.blame_if(seen.code != Some(3), ASKED, &example);
@@ -138,10 +139,9 @@ fn exchanged(context: &Context, codes: &Codes) -> Tally {
             }
         });
         for _ in 0..context.scaled(500) {
-            let began = Instant::now();
             let (seen, _) = scene::run(&mut scene::login(&stage, &codes.answers(Answers::Right, 0)));
             let example = format!("exchanged: {seen:?}");
-            tally.blame_if(began.elapsed() > Duration::from_secs(4), SLOW, &example);
+            tally.blame_if(seen.nanoseconds > 1_000_000_000, SLOW, &example);
             tally.blame_if(seen.code == Some(28), IGNORE, &example);
             tally.count += 1;
         }
@@ -149,6 +149,55 @@ fn exchanged(context: &Context, codes: &Codes) -> Tally {
     });
     tally.blame_if(fs::read(&copy).expect("the copy") != fresh, TOUCHED, "the copy behind the link");
     tally.figure("logins while a link takes turns with the state", tally.count);
+    tally
+}
+
+/// The policy and the secrets cut short at every byte, and every file with one bit flipped: nobody gets in
+/// with fewer codes, and a login ends in a code of its own.
+fn cut_and_flipped(context: &Context, codes: &Codes) -> Tally {
+    let stage = scene::stage(context);
+    // Written out: what is left of a file that was cut between two factors is a policy too, and this key
+    // alone tells that a factor is missing.
+    let policy = TWO_COUNTERS.replacen('\n', "\nrequired_steps = 2\n", 1);
+    stage.write_policy(&policy);
+    let mut cases = Vec::new();
+    for target in ["policy", "secrets"] {
+        let bytes = fs::read(&paths(&stage, target)[0]).expect("a file");
+        cases.extend(
+            (0..bytes.len()).map(|length| (target, bytes[..length].to_vec(), format!("cut at {length}"))),
+        );
+    }
+    for target in ["policy", "secrets", "state"] {
+        let bytes = fs::read(&paths(&stage, target)[0]).expect("a file");
+        for place in (0..bytes.len()).step_by(bytes.len() / 400 + 1) {
+            let mut flipped = bytes.clone();
+            flipped[place] ^= 1 << (place % 8);
+            cases.push((target, flipped, format!("a bit flipped in byte {place}")));
+        }
+    }
+    let make = || {
+        let stage = scene::stage(context);
+        stage.write_policy(&policy);
+        let fresh = ["policy", "secrets", "state"].map(|target| {
+            let path = paths(&stage, target).remove(0);
+            let bytes = fs::read(&path).expect("a file");
+            (path, bytes)
+        });
+        (stage, fresh)
+    };
+    let mut tally =
+        share_out(&context.sampled(&cases), make, |(stage, fresh), (target, bytes, name), tally| {
+            for (path, good) in fresh.iter() {
+                fs::write(path, good).expect("a file");
+            }
+            fs::write(&paths(stage, target)[0], bytes).expect("a file");
+            let (seen, output) = scene::run(&mut scene::login(stage, &codes.answers(Answers::Right, 0)));
+            let example = format!("{target}, {name}: {seen:?}");
+            tally.blame_if(seen.code == Some(0) && seen.prompts < 2, FEWER, &example);
+            tally.blame_if(seen.code == Some(28), IGNORE, &example);
+            tally.blame_if(output.status.code() != Some(0), ENDED, &example);
+        });
+    tally.figure("files cut short or with a bit flipped", tally.count);
     tally
 }
 

@@ -83,6 +83,8 @@ pub struct Seen {
     pub prompts: usize,
     pub told_denied: bool,
     pub code: Option<i64>,
+    /// How long `pam_authenticate` took.
+    pub nanoseconds: u64,
 }
 
 impl Seen {
@@ -99,6 +101,7 @@ impl Seen {
             let codes = line["codes"].as_object();
             if let Some(code) = codes.and_then(|codes| codes.keys().next()) {
                 seen.code = code.parse().ok();
+                seen.nanoseconds = line["auth_ns"]["max"].as_u64().unwrap_or(0);
             }
         }
         seen

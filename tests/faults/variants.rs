@@ -20,6 +20,9 @@ pub const VARIANTS: &[Variant] = &[
     Variant { fault: "early-exit", row: "F3", scale: 0.002 },
     Variant { fault: "no-sync", row: "F4", scale: 0.03 },
     Variant { fault: "ignore-on-error", row: "F1", scale: 0.02 },
+    Variant { fault: "ignore-on-error", row: "F5", scale: 0.02 },
+    Variant { fault: "ignore-on-error", row: "F7", scale: 0.02 },
+    Variant { fault: "charge-forgotten", row: "F2", scale: 0.01 },
     Variant { fault: "charge-forgotten", row: "F1", scale: 0.02 },
 ];
 
