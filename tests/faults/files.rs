@@ -160,21 +160,7 @@ fn cut_and_flipped(context: &Context, codes: &Codes) -> Tally {
     // alone tells that a factor is missing.
     let policy = TWO_COUNTERS.replacen('\n', "\nrequired_steps = 2\n", 1);
     stage.write_policy(&policy);
-    let mut cases = Vec::new();
-    for target in ["policy", "secrets"] {
-        let bytes = fs::read(&paths(&stage, target)[0]).expect("a file");
-        cases.extend(
-            (0..bytes.len()).map(|length| (target, bytes[..length].to_vec(), format!("cut at {length}"))),
-        );
-    }
-    for target in ["policy", "secrets", "state"] {
-        let bytes = fs::read(&paths(&stage, target)[0]).expect("a file");
-        for place in (0..bytes.len()).step_by(bytes.len() / 400 + 1) {
-            let mut flipped = bytes.clone();
-            flipped[place] ^= 1 << (place % 8);
-            cases.push((target, flipped, format!("a bit flipped in byte {place}")));
-        }
-    }
+    let cases = spoilt(&stage);
     let make = || {
         let stage = scene::stage(context);
         stage.write_policy(&policy);
@@ -199,6 +185,28 @@ fn cut_and_flipped(context: &Context, codes: &Codes) -> Tally {
         });
     tally.figure("files cut short or with a bit flipped", tally.count);
     tally
+}
+
+/// A file that was spoilt: which one, its bytes, and how.
+type Spoilt = (&'static str, Vec<u8>, String);
+
+fn spoilt(stage: &Stage) -> Vec<Spoilt> {
+    let mut cases = Vec::new();
+    for target in ["policy", "secrets"] {
+        let bytes = fs::read(&paths(stage, target)[0]).expect("a file");
+        cases.extend(
+            (0..bytes.len()).map(|length| (target, bytes[..length].to_vec(), format!("cut at {length}"))),
+        );
+    }
+    for target in ["policy", "secrets", "state"] {
+        let bytes = fs::read(&paths(stage, target)[0]).expect("a file");
+        for place in (0..bytes.len()).step_by(bytes.len() / 400 + 1) {
+            let mut flipped = bytes.clone();
+            flipped[place] ^= 1 << (place % 8);
+            cases.push((target, flipped, format!("a bit flipped in byte {place}")));
+        }
+    }
+    cases
 }
 
 fn write(path: &Path, bytes: &[u8]) {
