@@ -50,6 +50,7 @@ impl Outcome {
 pub const ROWS: &[Row] = &[
     Row { name: "F1", what: "an error at every system call", run: crate::syscalls::errors },
     Row { name: "F2", what: "SIGKILL at every system call and at random", run: crate::kills::kills },
+    Row { name: "F2e", what: "SIGKILL at every system call of an enrolment", run: crate::enrolments::kills },
     Row { name: "F3", what: "one code to many waiting sessions", run: crate::races::races },
     Row { name: "F4", what: "power cuts on a journalling file system", run: crate::power::cuts },
     Row { name: "F5", what: "full disk, read-only, tiny limits", run: crate::limits::limits },
@@ -74,8 +75,7 @@ impl Plan {
     pub fn from_environment() -> Self {
         let text = |key: &str| std::env::var(key).ok().filter(|text| !text.is_empty());
         let wanted = text("FAULTS").unwrap_or_default();
-        let wanted =
-            wanted.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_uppercase).collect();
+        let wanted = wanted.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
         let scale = text("FAULTS_SCALE").map_or(1.0, |text| text.parse().expect("FAULTS_SCALE is a number"));
         let module = text("FAULTS_MODULE").map_or_else(build::module, PathBuf::from);
         let module = module.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", module.display()));
@@ -87,7 +87,7 @@ impl Plan {
     }
 
     fn wants(&self, name: &str) -> bool {
-        self.is_whole() || self.wanted.iter().any(|wanted| wanted == name)
+        self.is_whole() || self.wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
     }
 
     /// Runs the rows that are wanted, and the wrong variants that they must catch.

@@ -21,6 +21,15 @@ impl Point {
 
 /// Every call from the first `pam_authenticate` to its return.
 pub fn points(stage: &Stage, login: &Command) -> Vec<Point> {
+    points_from(stage, login, false)
+}
+
+/// Every call of a program, but for the one that starts it.
+pub fn all_points(stage: &Stage, program: &Command) -> Vec<Point> {
+    points_from(stage, program, true).into_iter().filter(|point| point.name != "execve").collect()
+}
+
+fn points_from(stage: &Stage, login: &Command, at_once: bool) -> Vec<Point> {
     let path = stage.path().join("trace");
     let mut strace = Command::new("strace");
     strace.args(["-f", "-s", "64", "-o"]).arg(&path);
@@ -28,7 +37,7 @@ pub fn points(stage: &Stage, login: &Command) -> Vec<Point> {
     let output = strace.output().expect("strace must be installed (apt-get install strace)");
     let text = std::fs::read(&path).expect("a trace");
     let text = String::from_utf8_lossy(&text);
-    let (mut counts, mut points, mut inside) = (BTreeMap::<&str, usize>::new(), Vec::new(), false);
+    let (mut counts, mut points, mut inside) = (BTreeMap::<&str, usize>::new(), Vec::new(), at_once);
     for line in text.lines() {
         // With -f each line begins with the process.
         let call = line.trim_start_matches(|letter: char| letter.is_ascii_digit()).trim_start();
