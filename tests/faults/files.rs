@@ -107,6 +107,8 @@ fn one(context: &Context, target: &str, (name, put): Hostile, codes: &Codes, tal
     tally.blame_if(seen.code == Some(28), IGNORE, &example);
     tally.blame_if(seen.code != Some(3), ASKED, &example);
     tally.blame_if(look() != before, TOUCHED, &example);
+    // Where the folder is the stage's own, it was moved there.
+    let _ = fs::remove_dir_all(stage.path().with_extension("aside"));
 }
 
 fn paths(stage: &Stage, target: &str) -> Vec<PathBuf> {
