@@ -149,8 +149,8 @@ fn wait_until_stopped(strace: &mut Child) -> Option<u32> {
         if let Some(child) = child {
             let status = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
             let state = status.rsplit(") ").next().unwrap_or_default().chars().next();
-            // strace itself stops it at traced calls for a moment, as `t`.
-            if state == Some('T') {
+            // strace stops it too: at traced calls, as `t`, and once before it becomes our program.
+            if state == Some('T') && status.contains("(pamdrive)") {
                 return Some(child);
             }
         }
@@ -166,7 +166,8 @@ fn child_of(process: u32) -> Option<u32> {
 
 fn end(mut strace: Child, sleeper: Option<u32>) {
     if let Some(process) = sleeper {
-        let _ = Command::new("kill").args(["-KILL", &process.to_string()]).status();
+        // It may have ended by itself.
+        let _ = Command::new("kill").args(["-KILL", &process.to_string()]).output();
     }
     let _ = strace.kill();
     let ended = strace.wait().expect("the end of strace");

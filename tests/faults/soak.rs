@@ -2,6 +2,7 @@
 
 use crate::plan::Context;
 use crate::scene;
+use crate::stage::TWO_COUNTERS;
 use crate::stage::token::Token;
 use crate::tally::Tally;
 
@@ -13,6 +14,9 @@ pub fn soak(context: &Context) -> Tally {
     let mut tally = Tally::looking_for(&[REFUSED, LEFT]);
     let count = context.scaled(LOGINS).max(3_000);
     let stage = scene::stage(context);
+    // Looking one counter ahead: among so many codes, two of a longer look-ahead have the same digits, and then
+    // those between them are burnt too (F3).
+    stage.write_policy(&TWO_COUNTERS.replace("type = \"hotp\"", "type = \"hotp\"\nlook_ahead = 1"));
     let phone = Token::counter("phone").codes(0, count);
     let token = Token::counter("token").codes(0, count);
     let line = |(phone, token): (&String, &String)| format!("alice\ttext:{phone}\ttext:{token}");

@@ -10,6 +10,8 @@ use crate::tally::{Dice, Tally};
 
 const TOLD_APART: &str = "classes told apart by time";
 const OTHER_WORDS: &str = "classes told apart by what is shown";
+const LONG_WAITS: &str =
+    "first_wait_seconds = 86400\nlongest_wait_seconds = 86400\nlong_wait_seconds = 86400\n";
 const RUNS: u64 = 5_000;
 /// A class passes with |t| below this, or a difference of means below a millisecond.
 const MOST_T: f64 = 4.5;
@@ -18,7 +20,8 @@ const MOST_NANOSECONDS: f64 = 1e6;
 pub fn timing(context: &Context) -> Tally {
     let mut tally = Tally::looking_for(&[TOLD_APART, OTHER_WORDS]);
     let runs = context.scaled(RUNS).max(200) as usize;
-    let stage = Stage::with_policy(&format!("on_wrong_code = \"conceal\"\n{TWO_COUNTERS}"));
+    // Who has to wait waits for longer than all runs take.
+    let stage = Stage::with_policy(&format!("on_wrong_code = \"conceal\"\n{TWO_COUNTERS}{LONG_WAITS}"));
     stage.write_service("strict", &context.module, STRICT);
     let classes = classes(&stage);
     let (mut jobs, mut order, mut dice) = (Vec::new(), Vec::new(), Dice::new(17));
