@@ -24,8 +24,9 @@ build:
 demo: build
 	@build/mfa-chain demo
 
-test: build
+test:
 	@tools/require test
+	$(MAKE) --no-print-directory build
 	$(MAKE) --no-print-directory test-rust
 	$(MAKE) --no-print-directory test-e2e
 

@@ -54,7 +54,7 @@ fn what_is_likely_not_meant_is_a_warning() {
     let told = [
         "chain spare: no rule uses it",
         "(line 14): host names in PAM_RHOST match no `from`",
-        "not there; enrol a first user",
+        "no users yet; `mfa-chain enroll USER FACTOR`",
     ];
     host.run(&["check"]).assert_tells(0, &told);
 }

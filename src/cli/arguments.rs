@@ -49,6 +49,8 @@ pub enum Command {
     Recovery(RecoveryArguments),
     /// Check the policy and the store, and warn of what will surprise somebody
     Check(CheckArguments),
+    /// Tell how likely a guesser is to pass each chain, in an hour, a day and a year
+    Odds(OddsArguments),
     /// Tell which rule and chain of the policy apply to a login, and why
     Explain(ExplainArguments),
     /// Run a true login of a user through the module, outside the system's stacks; codes are used up
@@ -129,6 +131,10 @@ pub struct RecoveryArguments {
 /// `check`
 #[derive(Args, Debug)]
 pub struct CheckArguments {}
+
+/// `odds`
+#[derive(Args, Debug)]
+pub struct OddsArguments {}
 
 /// `explain USER`
 #[derive(Args, Debug)]

@@ -42,6 +42,13 @@ pub fn run(context: &Context, arguments: &EnrollArguments) -> Result<Exit, Failu
     let mut credential = authenticator.into_credential(factor, counter, clock.now());
     credential.first = credential.step_at(clock.now()).unwrap_or(counter);
     check_secret(&credential, &record)?;
+    if record.credentials().iter().any(|other| other.factor == credential.factor) {
+        let how = if terminal.is_some() { "once a code proves the new one" } else { "now" };
+        output::warn(&format!(
+            "{} has enrolled `{}` before; that authenticator is replaced {how}",
+            arguments.user, credential.factor
+        ));
+    }
     warn_of_unknown(&arguments.user);
 
     show::show(context, arguments, factor, &credential)?;

@@ -14,6 +14,7 @@ mod enrolled;
 mod explain;
 mod failure;
 mod module_path;
+mod odds;
 mod otpauth;
 mod output;
 mod qr;
@@ -90,6 +91,7 @@ fn run(arguments: Arguments, libpam: &dyn Libpam) -> Result<Exit, Failure> {
         Command::Unlock(arguments) => unlock::run(&context, &arguments),
         Command::Recovery(arguments) => recovery::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),
+        Command::Odds(arguments) => odds::run(&context, &arguments),
         Command::Explain(arguments) => explain::run(&context, &arguments),
         Command::Try(arguments) => rehearse::run(&context, &arguments, libpam),
         Command::Demo(arguments) => demo::run(&context, &arguments, libpam),

@@ -131,7 +131,11 @@ fn verdict(
             "{left_over}verdict  exempt by {by}: the module asks nothing, the other lines of the stack decide\n"
         );
     }
-    format!("{left_over}verdict  denied: {text} (code {code})\nwhy      {}\n", hint(arguments))
+    format!(
+        "{left_over}verdict  denied: {text} (code {code})\nwhy      {}\nnote     a code that was used before is \
+         refused like a wrong one; the log names the reason of each step\n",
+        hint(arguments)
+    )
 }
 
 fn hint(arguments: &TryArguments) -> String {

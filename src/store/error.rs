@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
+
 use crate::verifier::policy::PolicyError;
 use crate::verifier::ports::StoreFailure;
 
@@ -102,7 +104,14 @@ impl fmt::Display for StoreError {
         match &self.problem {
             Problem::Missing { remedy } => write!(formatter, "{path}: not there; {remedy}"),
             Problem::Unsafe { what } => write!(formatter, "{path}: not safe to use: {what}"),
-            Problem::Io { action, error } => write!(formatter, "{path}: cannot {action}: {error}"),
+            Problem::Io { action, error } => {
+                write!(formatter, "{path}: cannot {action}: {error}")?;
+                // Said to the command and, of a locker that runs as its user, to the log.
+                if error.kind() == io::ErrorKind::PermissionDenied && !geteuid().is_root() {
+                    formatter.write_str("; it is for root alone")?;
+                }
+                Ok(())
+            }
             Problem::Invalid { what } => write!(formatter, "{path}: {what}"),
             Problem::Policy { error } => write!(formatter, "{error}"),
             Problem::Busy => {

@@ -78,8 +78,9 @@ impl FileStore {
     pub(super) fn check_not_enrolled(&self, user: &Username) -> Result<(), StoreError> {
         match self.record(user)? {
             Some(record) if !record.credentials().is_empty() => {
-                let what = "the login state is gone, so used codes are not known; run `mfa-chain unlock \
-                            --reset-state USER`";
+                let what = format!(
+                    "the login state is gone, so used codes are not known; run `mfa-chain unlock --reset-state {user}`"
+                );
                 Err(StoreError::invalid(&self.dir()?.path_of(&state_name(user)), what))
             }
             _ => Ok(()),

@@ -43,7 +43,8 @@ impl StateFile {
         if opened.bytes == STATE_BYTES {
             return Ok(Self(opened));
         }
-        let what = format!("has {} bytes, a login state has {STATE_BYTES}; {REMEDY}", opened.bytes);
+        let remedy = remedy_for(&opened.path);
+        let what = format!("has {} bytes, a login state has {STATE_BYTES}; {remedy}", opened.bytes);
         Err(StoreError::invalid(&opened.path, what))
     }
 
@@ -112,14 +113,22 @@ impl StateFile {
                 format!("written by a later version (format {version}, 1 is known); upgrade mfa-chain")
             }
             InvalidSlot::Damaged | InvalidSlot::Content => {
-                format!("the login state is damaged, so used codes are not known; {REMEDY}")
+                let remedy = remedy_for(self.path());
+                format!("the login state is damaged, so used codes are not known; {remedy}")
             }
         };
         StoreError::invalid(self.path(), what)
     }
 }
 
-const REMEDY: &str = "run `mfa-chain unlock --reset-state USER` once the cause is known";
+/// What mends a damaged file: a user's state is lost with what it knew, a table of decoys knew nothing.
+fn remedy_for(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if path.parent().is_some_and(|folder| folder.ends_with("decoys")) {
+        return "run `mfa-chain enroll` for any user, which makes it anew".to_owned();
+    }
+    format!("run `mfa-chain unlock --reset-state {name}` once the cause is known")
+}
 
 /// A state file under its lock. Dropping it unlocks.
 #[derive(Debug)]

@@ -83,7 +83,7 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
             return Ok(self.exempt(request, Exemption::RollOut));
         }
         let event = Event::new(Severity::Debug, "begin").about(request).with("chain", spec.name());
-        let event = event.with_some("rule", rule.map(|rule| rule.saturating_add(1).to_string()).as_deref());
+        let event = event.with_some("rule", rule.map(|rule| rule_number(rule).to_string()).as_deref());
         self.audit.record(&event);
         let steps = chain.step_count();
         let request = request.clone();
@@ -114,9 +114,7 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
     fn exempt(&self, request: &Request, exemption: Exemption) -> Begin<'_, S, C, N, A> {
         let event = Event::new(Severity::Notice, "verdict").about(request).with("verdict", "exempt");
         self.audit.record(&match exemption {
-            Exemption::Rule(rule) => event
-                .with("reason", "rule")
-                .with_number("rule", u64::try_from(rule).unwrap_or(0).saturating_add(1)),
+            Exemption::Rule(rule) => event.with("reason", "rule").with_number("rule", rule_number(rule)),
             Exemption::RollOut => event.with("reason", "roll-out"),
         });
         Begin::Over(Verdict::Exempt(exemption))
@@ -128,6 +126,10 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
         let severity = if broken { Severity::Error } else { Severity::Warning };
         let event = Event::new(severity, "verdict").about(request).with("verdict", "deny");
         let event = event.with("reason", reason.word());
+        let event = match reason {
+            DenyReason::Rule(rule) => event.with_number("rule", rule_number(rule)),
+            _ => event,
+        };
         self.audit.record(&match reason.detail() {
             Some(detail) => event.saying(detail),
             None => event,
@@ -250,4 +252,9 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
         };
         self.orchestrator.audit.record(&wait);
     }
+}
+
+/// Rules are counted from 1 wherever people read them.
+fn rule_number(place: usize) -> u64 {
+    u64::try_from(place).unwrap_or(u64::MAX).saturating_add(1)
 }

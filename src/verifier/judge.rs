@@ -146,7 +146,8 @@ fn judge_code(
     let credential = enrolled.or(decoy.as_ref()).ok_or(Refusal::Unenrolled)?;
     let next = state.next_acceptable(credential);
     let candidates = credential.candidates(step.factor.kind, at, next);
-    let behind = *candidates.end() < next;
+    // One past the window is the ordinary case of an authenticator that runs ahead and was just used.
+    let behind = candidates.end().saturating_add(1) < next;
     match credential.scan(code, candidates, next) {
         Scan::Match(moving_factor) => {
             // Nothing is burnt of a decoy, which nobody holds.

@@ -17,6 +17,7 @@ pub(crate) mod keyed_hash;
 pub mod login;
 pub mod login_state;
 pub mod memory_store;
+pub mod odds;
 pub mod otp;
 pub mod policy;
 pub mod ports;

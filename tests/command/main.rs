@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod enroll;
 #[cfg(test)]
+mod odds;
+#[cfg(test)]
 mod recovery;
 #[cfg(test)]
 mod revoke;

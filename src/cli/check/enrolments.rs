@@ -28,6 +28,8 @@ impl Enrolments {
                     }
                 }
             }
+            // The first enrolment makes it.
+            Err(error) if error.is_missing() => {}
             Err(error) => {
                 found.closed = true;
                 found.faults.push(error.to_string());
@@ -47,6 +49,7 @@ impl Enrolments {
     pub fn summary(&self) -> String {
         match (self.closed, self.users) {
             (true, _) => "cannot be read".to_owned(),
+            (false, 0) => "no users yet; `mfa-chain enroll USER FACTOR` enrols the first one".to_owned(),
             (false, 1) => "1 user".to_owned(),
             (false, count) => format!("{count} users"),
         }

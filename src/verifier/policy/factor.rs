@@ -28,7 +28,7 @@ pub enum FactorKind {
     },
     /// Codes of a counter (RFC 4226).
     Hotp {
-        /// Counters tried beyond the expected one, 1 to 100 (RFC 4226 §7.4 `s`).
+        /// Counters tried, from the expected one on, 1 to 100 (RFC 4226 §7.4 `s`).
         look_ahead: u8,
     },
 }

@@ -1,0 +1,100 @@
+//! How likely a guesser is to pass, under the policy in force (RFC 4226 §7.3 and appendix A).
+//!
+//! One try passes a step with probability *accepted codes* / 10^*digits*; a chain wants all of its steps right in one
+//! try, so the probabilities multiply. The throttle says how many tries fit into a time.
+
+use super::policy::{ChainSpec, Factor, FactorKind, ThrottlePolicy};
+
+/// The probability that one try at the chain passes, at the factors that are easiest to guess.
+#[must_use]
+pub fn chance_of_one_try(chain: &ChainSpec) -> f64 {
+    let mut chances: Vec<f64> = chain.factors().map(chance_of_one_code).collect();
+    chances.sort_by(|one, other| other.total_cmp(one));
+    chances.iter().take(chain.required_steps()).product()
+}
+
+/// The probability that at least one of `tries` passes.
+#[must_use]
+pub fn chance_of_any(one: f64, tries: u64) -> f64 {
+    // 1 - (1-p)^A without losing small p to rounding.
+    let tries = u32::try_from(tries).unwrap_or(u32::MAX);
+    -f64::exp_m1(f64::from(tries) * f64::ln_1p(-one))
+}
+
+/// How many tries of a guesser from one count are judged within `seconds`, each made as soon as its wait is over,
+/// and none of them right.
+#[must_use]
+pub fn tries_within(seconds: u64, throttle: &ThrottlePolicy) -> u64 {
+    let (mut tries, mut at) = (0_u64, 0_u64);
+    while at < seconds {
+        tries = tries.saturating_add(1);
+        let failures = u32::try_from(tries).unwrap_or(u32::MAX);
+        at = at.saturating_add(throttle.wait_seconds_after(failures));
+        if tries >= MOST_TRIES {
+            break;
+        }
+    }
+    let days = seconds.div_ceil(86_400).max(1);
+    tries.min(u64::from(throttle.failures_a_day().div_ceil(2)).saturating_mul(days))
+}
+
+/// No policy lets more through in a year; it ends the count where nothing has to wait.
+const MOST_TRIES: u64 = 10_000_000;
+
+fn chance_of_one_code(factor: &Factor) -> f64 {
+    let accepted = match factor.kind {
+        FactorKind::Totp { window } => f64::from(window) * 2.0 + 1.0,
+        FactorKind::Hotp { look_ahead } => f64::from(look_ahead),
+    };
+    accepted / 10_f64.powi(i32::from(factor.enrolment.digits.count()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verifier::policy::Policy;
+
+    const HOUR: u64 = 3600;
+    const DAY: u64 = 24 * HOUR;
+
+    fn policy(text: &str) -> Policy {
+        Policy::parse(text, "policy.toml").expect("a policy")
+    }
+
+    #[test]
+    fn the_schedule_lets_through_as_many_tries_as_published() {
+        let throttle = ThrottlePolicy::default();
+        for (seconds, tries) in [(HOUR, 12), (DAY, 41), (7 * DAY, 103), (365 * DAY, 461)] {
+            assert_eq!(tries_within(seconds, &throttle), tries, "{seconds} s");
+        }
+    }
+
+    #[test]
+    fn chances_of_common_chains_are_those_of_the_arithmetic() {
+        let totp = "[[factors]]\nid = \"a\"\ntype = \"totp\"\n";
+        let two = format!("{totp}[[factors]]\nid = \"b\"\ntype = \"totp\"\n");
+        let hotp = "[[factors]]\nid = \"a\"\ntype = \"hotp\"\nlook_ahead = 5\n";
+        for (text, day, year) in [(totp, 1.2e-4, 1.4e-3), (&two, 3.7e-10, 4.2e-9), (hotp, 2.1e-4, 2.3e-3)] {
+            let one = chance_of_one_try(policy(text).default_chain());
+            for (tries, expected) in [(41, day), (461, year)] {
+                let chance = chance_of_any(one, tries);
+                assert!((chance / expected - 1.0).abs() < 0.05, "{chance} is not about {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_guesser_meets_the_easiest_factors_that_a_chain_may_draw() {
+        let text = "required_steps = 1\n[[factors]]\nid = \"a\"\ntype = \"totp\"\ndigits = 8\n\
+                    [[factors]]\nid = \"b\"\ntype = \"hotp\"\nlook_ahead = 100\n";
+        let chance = chance_of_one_try(policy(text).default_chain());
+        assert!((chance - 1e-4).abs() < 1e-12, "{chance}");
+    }
+
+    #[test]
+    fn a_day_has_a_cap_even_where_nothing_has_to_wait() {
+        let text = "[[factors]]\nid = \"a\"\ntype = \"totp\"\n[throttle]\nfree_failures = 20\nfirst_wait_seconds = 1\n\
+                    longest_wait_seconds = 1\nlong_after = 10000\nlock_after = 10000\nfailures_a_day = 100\n";
+        assert_eq!(tries_within(2 * DAY, policy(text).throttle()), 100);
+    }
+}
