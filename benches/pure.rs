@@ -1,4 +1,12 @@
 //! The pure parts, without files or libpam: `make bench-pure`.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)] // what goes wrong ends the measurement
 
 use std::path::Path;
 

@@ -52,7 +52,7 @@ pub unsafe extern "C" fn time(place: *mut libc::time_t) -> libc::time_t {
     now
 }
 
-/// clock_gettime(2), standing still for the time of day.
+/// `clock_gettime(2)`, standing still for the time of day.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn clock_gettime(clock: c_int, place: *mut libc::timespec) -> c_int {
     if clock == libc::CLOCK_REALTIME {

@@ -87,14 +87,18 @@ unsafe extern "C" fn converse(
     // SAFETY: the answers that the transaction was started with.
     let answers = unsafe { &mut *appdata.cast::<Answers<'_>>() };
     // SAFETY: pam_conv(3): an array of one pointer to a message.
-    let style = unsafe { (**messages).style };
+    let message = unsafe { *messages };
+    // SAFETY: as above.
+    let style = unsafe { (*message).style };
     // SAFETY: calloc(3) of one response, which the module frees.
     let response: *mut PamResponse = unsafe { libc::calloc(1, size_of::<PamResponse>()) }.cast();
     if style == PAM_PROMPT_ECHO_OFF || style == PAM_PROMPT_ECHO_ON {
         let Some(answer) = answers.next() else { return PAM_CONV_ERR };
         let answer = CString::new(answer.as_str()).expect("no NUL");
-        // SAFETY: calloc gave a whole response, and strdup(3) a copy that the module frees.
-        unsafe { (*response).text = libc::strdup(answer.as_ptr()) };
+        // SAFETY: NUL-terminated; the module frees the copy.
+        let copy = unsafe { libc::strdup(answer.as_ptr()) };
+        // SAFETY: calloc gave a whole response.
+        unsafe { (*response).text = copy };
     }
     // SAFETY: pam_conv(3): a place for one pointer.
     unsafe { responses.write(response) };

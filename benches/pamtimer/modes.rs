@@ -31,7 +31,8 @@ pub fn transactions(count: u32, folder: &str, flags: &[&str]) {
             let Timing { code, authenticate_ns, whole_ns } =
                 if has("fork") { in_a_child(run) } else { run() };
             if !has("quiet") {
-                lines += &format!("{} {code} {authenticate_ns} {whole_ns}\n", stack.name);
+                let line = format!("{} {code} {authenticate_ns} {whole_ns}\n", stack.name);
+                lines.push_str(&line);
             }
         }
     }

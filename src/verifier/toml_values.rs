@@ -46,7 +46,10 @@ pub fn list<'t, T>(
     let at = value.span();
     match value.into_inner() {
         DeValue::Array(array) => {
-            let entries = array.into_iter().map(read).collect::<Result<Vec<T>, _>>()?;
+            let mut entries = Vec::with_capacity(array.len());
+            for entry in array {
+                entries.push(read(entry)?);
+            }
             Ok(Spanned::new(at, entries))
         }
         other => Err(Misread::kind(at, &other, "a list")),
@@ -115,6 +118,7 @@ enum Fault {
 impl Misread {
     /// A key that is not among the `known` ones of its table.
     #[must_use]
+    #[cold]
     pub fn unknown_key(key: &Key<'_>, known: &'static [&'static str]) -> Self {
         let fault = Fault::UnknownKey { key: key.get_ref().to_string(), known };
         Self { at: key.span(), fault }
@@ -122,6 +126,7 @@ impl Misread {
 
     /// A key that the table at `at` lacks.
     #[must_use]
+    #[cold]
     pub const fn missing_key(at: Range<usize>, key: &'static str) -> Self {
         Self { at, fault: Fault::MissingKey(key) }
     }

@@ -113,7 +113,12 @@ impl<'t> RawSettings<'t> {
 }
 
 fn read_chains(value: Value<'_>) -> Result<Vec<(Text<'_>, RawChain<'_>)>, Misread> {
-    values::table(value)?.into_iter().map(|(name, chain)| Ok((name, RawChain::read(chain)?))).collect()
+    let entries = values::table(value)?;
+    let mut chains = Vec::with_capacity(entries.len());
+    for (name, chain) in entries {
+        chains.push((name, RawChain::read(chain)?));
+    }
+    Ok(chains)
 }
 
 #[derive(Default)]

@@ -56,11 +56,11 @@ fn read_list<T>(
         let message = format!("`{key}` is empty, so this rule can never match; leave it out to match any");
         return Err(Problem::at(&list.span(), message));
     }
-    let entries = list.get_ref().iter();
-    entries
-        .map(|text| read(text.get_ref()).map_err(|message| Problem::at(&text.span(), message)))
-        .collect::<Result<Vec<T>, _>>()
-        .map(Some)
+    let mut entries = Vec::with_capacity(list.get_ref().len());
+    for text in list.get_ref() {
+        entries.push(read(text.get_ref()).map_err(|message| Problem::at(&text.span(), message))?);
+    }
+    Ok(Some(entries))
 }
 
 fn name(text: &str) -> Result<String, String> {
