@@ -21,7 +21,7 @@ class Rows:
     def count(self, number):
         return max(5, int(number * self.scale))
 
-    def ours(self, policy, store="/var/lib/mfa-chain"):
+    def ours(self, policy, store="/var/lib/mfa-chain1"):
         return f"{self.module} policy=/etc/mfa-chain/{policy}.toml store={store}"
 
     def write_services(self):
@@ -29,8 +29,8 @@ class Rows:
         write_service("permit", "pam_permit.so")
         for place, (files, store) in self.places.items():
             for steps in range(1, 9):
-                write_service(f"reset{steps}-{place}", self.ours(f"reset{steps}", store))
-                write_service(f"conceal{steps}-{place}", self.ours(f"conceal{steps}", store))
+                write_service(f"reset{steps}-{place}", self.ours(f"reset{steps}", f"{store}{steps}"))
+                write_service(f"conceal{steps}-{place}", self.ours(f"conceal{steps}", f"{store}{steps}"))
             for steps in (1, 2, 3):
                 ga = "pam_google_authenticator.so secret=" + str(files / "home") + "/${USER}/.google_authenticator"
                 write_service(f"ga{steps}-{place}", *(f"{ga}{step}" for step in range(1, steps + 1)))
@@ -46,7 +46,7 @@ class Rows:
             answers = codes(*range(1, steps + 1))
             for kind in ("reset", "conceal", "ga", "oath"):
                 stacks.append(Stack(f"{kind}{steps}", f"{kind}{steps}-{place}", answers))
-        return self.timer.transactions(self.count(200), stacks)
+        return self.timer.transactions(self.count(200), stacks, f"floor={self.places[place][0]}/floor")
 
     def loading(self, place):
         """The same in a process for each login, as sshd does it."""
@@ -78,10 +78,6 @@ class Rows:
             for kind in ("reset", "conceal")
         ]
         return self.timer.transactions(self.count(100), stacks)
-
-    def floor(self, files):
-        lines = self.timer.call("floor", self.count(200), files / "floor", 3)
-        return self.timer.samples(lines)["floor"]
 
     def users(self, files):
         """The same login among 10 to 1,000,000 enrolled."""

@@ -59,7 +59,7 @@ class Timer:
     def call(self, *arguments, stacks=()):
         text = "".join(stack.line() + "\n" for stack in stacks)
         done = subprocess.run([self.program, *map(str, arguments)], input=text, stdout=subprocess.PIPE, text=True, check=True)
-        return [line.split() for line in done.stdout.splitlines()]
+        return [line.split() for line in done.stdout.splitlines() if line]
 
     def transactions(self, count, stacks, *flags):
         """Samples by stack; the status before and after is under `status`."""

@@ -96,9 +96,9 @@ unsafe extern "C" fn converse(
         let Some(answer) = answers.next() else { return PAM_CONV_ERR };
         let answer = CString::new(answer.as_str()).expect("no NUL");
         // SAFETY: NUL-terminated; the module frees the copy.
-        let copy = unsafe { libc::strdup(answer.as_ptr()) };
+        let text = unsafe { libc::strdup(answer.as_ptr()) };
         // SAFETY: calloc gave a whole response.
-        unsafe { (*response).text = copy };
+        unsafe { response.write(PamResponse { text, code: 0 }) };
     }
     // SAFETY: pam_conv(3): a place for one pointer.
     unsafe { responses.write(response) };

@@ -2,10 +2,9 @@
 //! `STACK CODE AUTHENTICATE_NS WHOLE_NS`. Whole is `pam_start_confdir` to `pam_end`.
 //!
 //! ```text
-//! pamtimer transactions COUNT FOLDER [fork] [no-delay] [mark] [remote] [quiet] < STACKS
+//! pamtimer transactions COUNT FOLDER [fork] [no-delay] [mark] [remote] [quiet] [floor=FILE] < STACKS
 //! pamtimer parallel PROCESSES SECONDS FOLDER < STACKS
 //! pamtimer load COUNT MODULE...
-//! pamtimer floor COUNT SLOTFILE HMACS
 //! pamtimer fill STORE PREFIX USERS SECRET...
 //! ```
 //!
@@ -38,7 +37,6 @@ fn main() {
             modes::parallel(number(processes), number(seconds), folder);
         }
         ["load", count, modules @ ..] => modes::load(number(count), modules),
-        ["floor", count, file, hmacs] => floor::measure(number(count), file, number(hmacs)),
         ["fill", store, prefix, users, secrets @ ..] => {
             populate::fill(store, prefix, u64::from(number(users)), secrets);
         }

@@ -6,6 +6,7 @@ use std::io::{PipeWriter, Read, Write, pipe};
 use std::time::{Duration, Instant};
 
 use crate::clock;
+use crate::floor::Floor;
 use crate::libpam::{Manner, Timing, transaction};
 use crate::stacks::Stack;
 
@@ -21,8 +22,13 @@ pub fn transactions(count: u32, folder: &str, flags: &[&str]) {
     let services = CString::new(folder).expect("no NUL");
     let mut stacks = Stack::read_all();
     print_status("before");
-    let mut lines = String::new();
+    let mut lines = Vec::new();
+    let mut floor = flags.iter().find_map(|flag| flag.strip_prefix("floor=")).map(Floor::open);
     for _ in 0..count {
+        if let Some(floor) = &mut floor {
+            let nanoseconds = floor.nanoseconds();
+            lines.push(format!("floor 0 {nanoseconds} {nanoseconds}"));
+        }
         for stack in &mut stacks {
             clock::advance(1);
             let claimant = stack.next_claimant();
@@ -31,14 +37,13 @@ pub fn transactions(count: u32, folder: &str, flags: &[&str]) {
             let Timing { code, authenticate_ns, whole_ns } =
                 if has("fork") { in_a_child(run) } else { run() };
             if !has("quiet") {
-                let line = format!("{} {code} {authenticate_ns} {whole_ns}\n", stack.name);
-                lines.push_str(&line);
+                lines.push(format!("{} {code} {authenticate_ns} {whole_ns}", stack.name));
             }
         }
     }
     print_status("after");
     clock::keep(folder);
-    print!("{lines}");
+    println!("{}", lines.join("\n"));
 }
 
 /// `PROCESSES` processes, each with a user of its own, for `SECONDS`. One line for each:

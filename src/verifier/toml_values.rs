@@ -66,8 +66,7 @@ pub fn text(value: Value<'_>) -> Result<Key<'_>, Misread> {
 }
 
 /// Takes a whole number within the range of `N`.
-#[allow(clippy::needless_pass_by_value)] // a value is taken, as by the others
-pub fn number<N: TryFrom<i128>>(value: Value<'_>) -> Result<Spanned<N>, Misread> {
+pub fn number<N: TryFrom<i128>>(value: &Value<'_>) -> Result<Spanned<N>, Misread> {
     let at = value.span();
     let DeValue::Integer(integer) = value.get_ref() else {
         return Err(Misread::kind(at, value.get_ref(), WHOLE_NUMBER));
@@ -84,15 +83,13 @@ fn whole_number<N: TryFrom<i128>>(integer: &DeInteger<'_>) -> Option<N> {
 }
 
 /// Takes `true` or `false`.
-#[allow(clippy::needless_pass_by_value)] // a value is taken, as by the others
-pub fn flag(value: Value<'_>) -> Result<bool, Misread> {
+pub fn flag(value: &Value<'_>) -> Result<bool, Misread> {
     let flag = value.get_ref().as_bool();
     flag.ok_or_else(|| Misread::kind(value.span(), value.get_ref(), "true or false"))
 }
 
 /// Takes a date, a time or both.
-#[allow(clippy::needless_pass_by_value)] // a value is taken, as by the others
-pub fn date(value: Value<'_>) -> Result<Spanned<Datetime>, Misread> {
+pub fn date(value: &Value<'_>) -> Result<Spanned<Datetime>, Misread> {
     let at = value.span();
     match value.get_ref().as_datetime() {
         Some(date) => Ok(Spanned::new(at, *date)),

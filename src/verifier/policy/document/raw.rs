@@ -65,7 +65,7 @@ impl<'t> RawPolicy<'t> {
         for (key, value) in values::entries(table) {
             match key.get_ref().as_ref() {
                 "version" => {
-                    values::number::<i64>(value)?;
+                    values::number::<i64>(&value)?;
                 }
                 "factors" => raw.factors = Some(values::list(value, RawFactor::read)?),
                 "chains" => raw.chains = read_chains(value)?,
@@ -102,10 +102,10 @@ impl<'t> RawSettings<'t> {
     ) -> Result<(), Misread> {
         match key.get_ref().as_ref() {
             "mode" => self.mode = Some(values::text(value)?),
-            "required_steps" => self.required_steps = Some(values::number(value)?),
+            "required_steps" => self.required_steps = Some(values::number(&value)?),
             "on_wrong_code" => self.on_wrong_code = Some(values::text(value)?),
             "unenrolled" => self.unenrolled = Some(values::text(value)?),
-            "until" => self.until = Some(values::date(value)?),
+            "until" => self.until = Some(values::date(&value)?),
             _ => return Err(Misread::unknown_key(key, known)),
         }
         Ok(())
@@ -175,11 +175,11 @@ impl<'t> RawFactor<'t> {
                 "id" => id = Some(values::text(value)?),
                 "label" => more.label = Some(values::text(value)?),
                 "type" => kind = Some(values::text(value)?),
-                "window" => more.window = Some(values::number(value)?),
-                "look_ahead" => more.look_ahead = Some(values::number(value)?),
+                "window" => more.window = Some(values::number(&value)?),
+                "look_ahead" => more.look_ahead = Some(values::number(&value)?),
                 "algorithm" => more.algorithm = Some(values::text(value)?),
-                "digits" => more.digits = Some(values::number(value)?),
-                "period" => more.period = Some(values::number(value)?),
+                "digits" => more.digits = Some(values::number(&value)?),
+                "period" => more.period = Some(values::number(&value)?),
                 _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
             }
         }
@@ -237,7 +237,7 @@ impl<'t> RawPrompt<'t> {
         for (key, value) in values::table(value)? {
             match key.get_ref().as_ref() {
                 "text" => raw.text = Some(values::text(value)?),
-                "echo" => raw.echo = Some(values::flag(value)?),
+                "echo" => raw.echo = Some(values::flag(&value)?),
                 "failure" => raw.failure = Some(values::text(value)?),
                 _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
             }
@@ -287,7 +287,7 @@ impl RawThrottle {
                 "fail_delay_seconds" => &mut raw.fail_delay_seconds,
                 _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
             };
-            *place = Some(values::number(value)?);
+            *place = Some(values::number(&value)?);
         }
         Ok(raw)
     }
