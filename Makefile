@@ -29,6 +29,7 @@ test:
 	$(MAKE) --no-print-directory build
 	$(MAKE) --no-print-directory test-rust
 	$(MAKE) --no-print-directory test-e2e
+	$(MAKE) --no-print-directory test-faults
 
 test-rust:
 	$(CARGO) test --locked

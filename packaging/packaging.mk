@@ -23,7 +23,9 @@ source := $(package)/source/mfa-chain-$(version)
 # Two builds give the same bytes: no path of the machine reaches the objects, and the time is that of the changelog.
 # The last prefix that fits is taken.
 cargo_home := $(or $(CARGO_HOME),$(HOME)/.cargo)
-remap := $(CURDIR)=/usr/src/mfa-chain $(abspath $(target))=/usr/src/target $(cargo_home)=/usr/src/cargo
+# rustc writes some paths as it was given them and some with links followed, so both forms are named.
+remap := $(CURDIR)=/usr/src/mfa-chain $(foreach path,$(sort $(abspath $(target)) $(realpath $(target))),$(path)=/usr/src/target) \
+	$(foreach path,$(sort $(cargo_home) $(realpath $(cargo_home))),$(path)=/usr/src/cargo)
 reproducible = RUSTFLAGS="$(strip $(RUSTFLAGS) $(addprefix --remap-path-prefix=,$(remap)))"
 SOURCE_DATE_EPOCH ?= $(shell date -d "$$(sed -n 's/^ -- .*>  //p' packaging/debian/changelog | head -n1)" +%s)
 export SOURCE_DATE_EPOCH

@@ -74,6 +74,26 @@ fn a_folder_that_others_can_write_to_is_refused_at_every_level() {
 }
 
 #[test]
+fn a_folder_inside_the_store_is_checked_like_the_store() {
+    for folder in ["secrets", "state"] {
+        let scratch = Scratch::with_alice();
+        chmod(&scratch.file(folder), 0o777);
+        assert!(
+            scratch.refusal("alice").contains("others may write"),
+            "{folder}: {}",
+            scratch.refusal("alice")
+        );
+        let scratch = Scratch::with_alice();
+        put_symlink(&scratch.file(folder));
+        assert!(
+            scratch.refusal("alice").contains("cannot open the folder"),
+            "{folder}: {}",
+            scratch.refusal("alice")
+        );
+    }
+}
+
+#[test]
 fn a_policy_that_others_can_write_or_exchange_is_refused() {
     let dir = TempDir::new().expect("a folder");
     let path = dir.path().join("policy.toml");

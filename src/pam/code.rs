@@ -21,6 +21,8 @@ fn code_of_denial(reason: &DenyReason) -> PamResultCode {
         DenyReason::Rule(_) | DenyReason::Step(_) | DenyReason::Breach | DenyReason::ClaimantChanged => {
             PamResultCode::PAM_AUTH_ERR
         }
+        #[cfg(mfa_fault = "ignore-on-error")]
+        DenyReason::Store(_) => code_of(&Verdict::Exempt(crate::verifier::verdict::Exemption::RollOut)),
         DenyReason::Store(_) | DenyReason::Accounts(_) => PamResultCode::PAM_SERVICE_ERR,
         DenyReason::Conversation(_) => PamResultCode::PAM_CONV_ERR,
     }

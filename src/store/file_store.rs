@@ -111,7 +111,10 @@ impl Store for FileStore {
         judge: impl FnOnce(&UserRecord, &mut LoginState) -> T,
     ) -> Result<Committed<T>, StoreFailure> {
         let (own, file) = self.state_for(&claimant.user)?;
+        #[cfg(mfa_fault = "lock-after-read")]
+        let mut newest = file.read()?;
         let locked = file.lock()?;
+        #[cfg(not(mfa_fault = "lock-after-read"))]
         let mut newest = file.read()?;
         // Read again under the lock: a factor may have been revoked while the claimant was at the prompt.
         let record = self.record_beside_state(own.as_ref())?;

@@ -1,11 +1,11 @@
 //! `secrets/<user>.toml`: what a user enrolled. Written by the command, read at login.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
-use toml::Spanned;
-use toml::de::{DeString, DeTable};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
 use zeroize::Zeroizing;
 
 use super::error::StoreError;
@@ -16,7 +16,6 @@ use crate::verifier::record::UserRecord;
 use crate::verifier::recovery::{RecoveryHash, RecoverySet};
 use crate::verifier::secret::SharedSecret;
 use crate::verifier::time::UnixTime;
-use crate::verifier::toml_values::{self as values, Misread, Value};
 use crate::verifier::username::Username;
 
 /// The largest secret file that is read, in bytes. A full record takes about 20 KiB.
@@ -29,16 +28,11 @@ pub const MAX_BYTES: usize = 64 * 1024;
 /// [`StoreError`] naming line, column and what is wrong; never a word of the content.
 pub fn parse(text: &[u8], user: &Username, path: &Path) -> Result<UserRecord, StoreError> {
     let text = std::str::from_utf8(text).map_err(|_| StoreError::invalid(path, "is not UTF-8"))?;
-    // Neither the parser's text nor a word of the file's: the line may hold a secret.
-    let at = |offset: usize, what: &str| {
-        let (line, column) = position(text, offset);
-        StoreError::invalid(path, format!("{line}:{column}: {what}"))
-    };
-    let table = DeTable::parse(text)
-        .map_err(|error| at(error.span().map_or(0, |span| span.start), error.message()))?
-        .into_inner();
-    let document =
-        Document::read(table).map_err(|misread| at(misread.at.start, &misread.without_content()))?;
+    let document: Document = toml::from_str(text).map_err(|error| {
+        // The Display of a toml error quotes the line, which may hold a secret.
+        let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+        StoreError::invalid(path, format!("{line}:{column}: {}", error.message()))
+    })?;
     if document.version != 1 {
         return Err(StoreError::invalid(path, format!("version {} is not known; 1 is", document.version)));
     }
@@ -83,45 +77,45 @@ fn render_credential(text: &mut Zeroizing<String>, credential: &Credential) {
     let _ = writeln!(text, "first = {first}\nenrolled_at = {}", enrolled_at.seconds());
 }
 
-fn build(document: Document<'_>) -> Result<UserRecord, String> {
+fn build(document: Document) -> Result<UserRecord, String> {
     let mut credentials = Vec::with_capacity(document.factors.len());
     for entry in document.factors {
-        credentials.push(build_credential(&entry)?);
+        credentials.push(build_credential(entry)?);
     }
-    let recovery = document.recovery.as_ref().map(build_recovery).transpose()?;
+    let recovery = document.recovery.map(build_recovery).transpose()?;
     UserRecord::new(credentials, recovery).map_err(|error| error.to_string())
 }
 
-fn build_credential(entry: &FactorEntry<'_>) -> Result<Credential, String> {
-    let factor = FactorId::parse(&entry.id).map_err(|error| error.to_string())?;
-    let wrong = |what: &dyn fmt::Display| format!("factor `{factor}`: {what}");
-    let moving = match (entry.kind.as_ref(), entry.period) {
-        ("totp", Some(seconds)) => MovingFactor::Totp(
-            Period::from_seconds(seconds).ok_or_else(|| wrong(&"period is not 15 to 120"))?,
-        ),
+fn build_credential(entry: FactorEntry) -> Result<Credential, String> {
+    let FactorEntry { id, kind, algorithm, digits, period, secret, first, enrolled_at } = entry;
+    let factor = FactorId::parse(&id).map_err(|error| error.to_string())?;
+    let wrong = |what: &str| format!("factor `{id}`: {what}");
+    let moving = match (kind.as_str(), period) {
+        ("totp", Some(seconds)) => {
+            MovingFactor::Totp(Period::from_seconds(seconds).ok_or_else(|| wrong("period is not 15 to 120"))?)
+        }
         ("hotp", None) => MovingFactor::Hotp,
-        ("totp", None) => return Err(wrong(&"period is missing")),
-        ("hotp", Some(_)) => return Err(wrong(&"a counter has no period")),
-        _ => return Err(wrong(&"type is not known; known: hotp, totp")),
+        ("totp", None) => return Err(wrong("period is missing")),
+        ("hotp", Some(_)) => return Err(wrong("a counter has no period")),
+        _ => return Err(wrong("type is not known; known: hotp, totp")),
     };
-    let secret = SharedSecret::from_base32(&entry.secret).map_err(|invalid| wrong(&invalid))?;
     Ok(Credential {
-        moving,
-        algorithm: Algorithm::from_name(&entry.algorithm)
-            .ok_or_else(|| wrong(&"algorithm is not known; known: SHA1, SHA256, SHA512"))?,
-        digits: Digits::new(entry.digits).ok_or_else(|| wrong(&"digits is not 6, 7 or 8"))?,
-        secret,
-        first: entry.first,
-        enrolled_at: UnixTime::from_seconds(entry.enrolled_at),
         factor,
+        moving,
+        algorithm: Algorithm::from_name(&algorithm)
+            .ok_or_else(|| wrong("algorithm is not known; known: SHA1, SHA256, SHA512"))?,
+        digits: Digits::new(digits).ok_or_else(|| wrong("digits is not 6, 7 or 8"))?,
+        secret: secret.0,
+        first,
+        enrolled_at: UnixTime::from_seconds(enrolled_at),
     })
 }
 
-fn build_recovery(entry: &RecoveryEntry<'_>) -> Result<RecoverySet, String> {
+fn build_recovery(entry: RecoveryEntry) -> Result<RecoverySet, String> {
     let id =
         u64::from_str_radix(&entry.set, 16).map_err(|_| "recovery set is not a number in hex".to_owned())?;
     let mut hashes = Vec::with_capacity(entry.codes.len());
-    for code in &entry.codes {
+    for code in entry.codes {
         let salt = bytes_of_hex(&code.salt).ok_or("a recovery salt is not 16 bytes in hex")?;
         let hash = bytes_of_hex(&code.hash).ok_or("a recovery hash is not 32 bytes in hex")?;
         hashes.push(RecoveryHash { salt, hash });
@@ -131,21 +125,7 @@ fn build_recovery(entry: &RecoveryEntry<'_>) -> Result<RecoverySet, String> {
 }
 
 fn bytes_of_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0_u8; N];
-    if text.len() != N.saturating_mul(2) {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        for digit in pair {
-            let value = match digit {
-                b'0'..=b'9' => digit.wrapping_sub(b'0'),
-                b'a'..=b'f' => digit.wrapping_sub(b'a').wrapping_add(10),
-                _ => return None,
-            };
-            *byte = byte.wrapping_shl(4) | value;
-        }
-    }
-    Some(bytes)
+    HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
 }
 
 fn position(text: &str, offset: usize) -> (usize, usize) {
@@ -156,134 +136,63 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
     (line, column)
 }
 
-struct Document<'t> {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
     version: u64,
-    user: DeString<'t>,
-    factors: Vec<FactorEntry<'t>>,
-    recovery: Option<RecoveryEntry<'t>>,
+    user: String,
+    #[serde(default)]
+    factors: Vec<FactorEntry>,
+    recovery: Option<RecoveryEntry>,
 }
 
-impl<'t> Document<'t> {
-    const KEYS: &'static [&'static str] = &["version", "user", "factors", "recovery"];
-
-    fn read(table: DeTable<'t>) -> Result<Self, Misread> {
-        let (mut version, mut user, mut factors, mut recovery) = (None, None, Vec::new(), None);
-        for (key, value) in values::entries(table) {
-            match key.get_ref().as_ref() {
-                "version" => version = Some(number(&value)?),
-                "user" => user = Some(text(value)?),
-                "factors" => factors = values::list(value, FactorEntry::read)?.into_inner(),
-                "recovery" => recovery = Some(RecoveryEntry::read(value)?),
-                _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
-            }
-        }
-        let missing = |key| Misread::missing_key(0..0, key);
-        Ok(Self {
-            version: version.ok_or_else(|| missing("version"))?,
-            user: user.ok_or_else(|| missing("user"))?,
-            factors,
-            recovery,
-        })
-    }
-}
-
-/// The texts stand where they are in the file, so that no copy of a secret is left on the heap.
-struct FactorEntry<'t> {
-    id: DeString<'t>,
-    kind: DeString<'t>,
-    algorithm: DeString<'t>,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FactorEntry {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    algorithm: String,
     digits: u64,
     period: Option<u64>,
-    secret: DeString<'t>,
+    secret: SecretText,
     first: u64,
     enrolled_at: u64,
 }
 
-impl<'t> FactorEntry<'t> {
-    const KEYS: &'static [&'static str] =
-        &["id", "type", "algorithm", "digits", "period", "secret", "first", "enrolled_at"];
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecoveryEntry {
+    set: String,
+    codes: Vec<RecoveryCodeEntry>,
+}
 
-    fn read(value: Value<'t>) -> Result<Self, Misread> {
-        let at = value.span();
-        let (mut id, mut kind, mut algorithm, mut secret) = (None, None, None, None);
-        let (mut digits, mut period, mut first, mut enrolled_at) = (None, None, None, None);
-        for (key, value) in values::table(value)? {
-            match key.get_ref().as_ref() {
-                "id" => id = Some(text(value)?),
-                "type" => kind = Some(text(value)?),
-                "algorithm" => algorithm = Some(text(value)?),
-                "digits" => digits = Some(number(&value)?),
-                "period" => period = Some(number(&value)?),
-                "secret" => secret = Some(text(value)?),
-                "first" => first = Some(number(&value)?),
-                "enrolled_at" => enrolled_at = Some(number(&value)?),
-                _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
-            }
-        }
-        let missing = |key| Misread::missing_key(at.clone(), key);
-        Ok(Self {
-            id: id.ok_or_else(|| missing("id"))?,
-            kind: kind.ok_or_else(|| missing("type"))?,
-            algorithm: algorithm.ok_or_else(|| missing("algorithm"))?,
-            digits: digits.ok_or_else(|| missing("digits"))?,
-            period,
-            secret: secret.ok_or_else(|| missing("secret"))?,
-            first: first.ok_or_else(|| missing("first"))?,
-            enrolled_at: enrolled_at.ok_or_else(|| missing("enrolled_at"))?,
-        })
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecoveryCodeEntry {
+    salt: String,
+    hash: String,
+}
+
+/// Decodes the secret from the text where it stands, so that no copy of it is left on the heap.
+struct SecretText(SharedSecret);
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(SecretVisitor)
     }
 }
 
-struct RecoveryEntry<'t> {
-    set: DeString<'t>,
-    codes: Vec<RecoveryCodeEntry<'t>>,
-}
+struct SecretVisitor;
 
-impl<'t> RecoveryEntry<'t> {
-    const KEYS: &'static [&'static str] = &["set", "codes"];
+impl Visitor<'_> for SecretVisitor {
+    type Value = SecretText;
 
-    fn read(value: Value<'t>) -> Result<Self, Misread> {
-        let at = value.span();
-        let (mut set, mut codes) = (None, None);
-        for (key, value) in values::table(value)? {
-            match key.get_ref().as_ref() {
-                "set" => set = Some(text(value)?),
-                "codes" => codes = Some(values::list(value, RecoveryCodeEntry::read)?.into_inner()),
-                _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
-            }
-        }
-        let missing = |key| Misread::missing_key(at.clone(), key);
-        Ok(Self { set: set.ok_or_else(|| missing("set"))?, codes: codes.ok_or_else(|| missing("codes"))? })
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a secret in base32")
     }
-}
 
-struct RecoveryCodeEntry<'t> {
-    salt: DeString<'t>,
-    hash: DeString<'t>,
-}
-
-impl<'t> RecoveryCodeEntry<'t> {
-    const KEYS: &'static [&'static str] = &["salt", "hash"];
-
-    fn read(value: Value<'t>) -> Result<Self, Misread> {
-        let at = value.span();
-        let (mut salt, mut hash) = (None, None);
-        for (key, value) in values::table(value)? {
-            match key.get_ref().as_ref() {
-                "salt" => salt = Some(text(value)?),
-                "hash" => hash = Some(text(value)?),
-                _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
-            }
-        }
-        let missing = |key| Misread::missing_key(at.clone(), key);
-        Ok(Self { salt: salt.ok_or_else(|| missing("salt"))?, hash: hash.ok_or_else(|| missing("hash"))? })
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<SecretText, E> {
+        SharedSecret::from_base32(text).map(SecretText).map_err(E::custom)
     }
-}
-
-fn text(value: Value<'_>) -> Result<DeString<'_>, Misread> {
-    values::text(value).map(Spanned::into_inner)
-}
-
-fn number(value: &Value<'_>) -> Result<u64, Misread> {
-    values::number(value).map(Spanned::into_inner)
 }

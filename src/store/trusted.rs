@@ -1,6 +1,8 @@
 //! Opening files that decide who gets in. Everything goes through a directory descriptor that was checked,
 //! nothing follows a link, nothing waits for a FIFO.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -19,6 +21,7 @@ use super::error::StoreError;
 pub struct TrustedDir {
     descriptor: OwnedFd,
     path: PathBuf,
+    folders: RefCell<BTreeMap<String, OwnedFd>>,
 }
 
 /// Who may read a trusted file.
@@ -50,7 +53,7 @@ impl TrustedDir {
         let depth = without_links.as_ref().map(|(_, depth)| *depth);
         let opened = without_links.map_or_else(|| open(path, flags, Mode::empty()), |(opened, _)| Ok(opened));
         let descriptor = opened.map_err(|error| StoreError::io(path, "open the folder", error))?;
-        let dir = Self { descriptor, path: path.to_owned() };
+        let dir = Self { descriptor, path: path.to_owned(), folders: RefCell::default() };
         dir.check_up_to_root(depth)?;
         Ok(dir)
     }
@@ -76,12 +79,33 @@ impl TrustedDir {
     pub fn open_file(&self, name: &str, flags: OFlag, readers: Readers) -> Result<TrustedFile, StoreError> {
         let path = self.path_of(name);
         let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        let descriptor = openat(&self.descriptor, name, flags, Mode::empty())
-            .map_err(|error| StoreError::io(&path, "open", error))?;
+        let opened = match name.split_once('/') {
+            Some((folder, file)) => {
+                self.in_folder(folder, |folder| openat(folder, file, flags, Mode::empty()))?
+            }
+            None => openat(&self.descriptor, name, flags, Mode::empty()),
+        };
+        let descriptor = opened.map_err(|error| StoreError::io(&path, "open", error))?;
         let status = fstat(&descriptor).map_err(|error| StoreError::io(&path, "look at", error))?;
         check_file(&path, &status, readers)?;
         let bytes = usize::try_from(status.st_size).unwrap_or(usize::MAX);
         Ok(TrustedFile { file: File::from(descriptor), path, bytes })
+    }
+
+    /// Does something in the folder `name` of this one, which has to be as safe as it. It is opened and checked
+    /// once.
+    fn in_folder<T>(&self, name: &str, act: impl FnOnce(&OwnedFd) -> T) -> Result<T, StoreError> {
+        let mut folders = self.folders.borrow_mut();
+        if let Some(folder) = folders.get(name) {
+            return Ok(act(folder));
+        }
+        let path = self.path_of(name);
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let folder = openat(&self.descriptor, name, flags, Mode::empty())
+            .map_err(|error| StoreError::io(&path, "open the folder", error))?;
+        let status = fstat(&folder).map_err(|error| StoreError::io(&path, "look at the folder", error))?;
+        check_folder(&path, &status)?;
+        Ok(act(folders.entry(name.to_owned()).or_insert(folder)))
     }
 
     /// Reads the whole of `name`, at most `limit` bytes. What was read is wiped when dropped.
@@ -118,10 +142,7 @@ impl TrustedDir {
     fn check_up_to_root(&self, depth: Option<usize>) -> Result<(), StoreError> {
         let look = |error| StoreError::io(&self.path, "look at the folder", error);
         let mut status = fstat(&self.descriptor).map_err(look)?;
-        check_owner(&self.path, status.st_uid)?;
-        if status.st_mode & WRITABLE_BY_OTHERS != 0 {
-            return Err(StoreError::untrusted(&self.path, writable(status.st_mode)));
-        }
+        check_folder(&self.path, &status)?;
         let mut above = PathBuf::new();
         for _ in 0..depth.unwrap_or(MAX_DEPTH) {
             above.push("..");
@@ -188,6 +209,14 @@ fn check_file(path: &Path, status: &FileStat, readers: Readers) -> Result<(), St
     if readers == Readers::Owner && status.st_mode & OPEN_TO_OTHERS != 0 {
         let what = format!("others may read it (mode {:04o}); chmod 600", status.st_mode & 0o7777);
         return Err(StoreError::untrusted(path, what));
+    }
+    Ok(())
+}
+
+fn check_folder(path: &Path, status: &FileStat) -> Result<(), StoreError> {
+    check_owner(path, status.st_uid)?;
+    if status.st_mode & WRITABLE_BY_OTHERS != 0 {
+        return Err(StoreError::untrusted(path, writable(status.st_mode)));
     }
     Ok(())
 }

@@ -127,6 +127,10 @@ impl Credential {
             fresh_at.conditional_assign(&candidate, hit & new);
             fresh |= hit & new;
             stale |= hit & !new;
+            #[cfg(mfa_fault = "early-exit")]
+            if bool::from(hit & new) {
+                break;
+            }
         }
         match (bool::from(fresh), bool::from(stale)) {
             (true, _) => Scan::Match(fresh_at),

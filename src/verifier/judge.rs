@@ -85,6 +85,9 @@ fn charge(state: &mut LoginState, chain: &Chain, outcomes: &[StepOutcome], sourc
         }
         return;
     }
+    #[cfg(mfa_fault = "charge-forgotten")]
+    return;
+    #[cfg(not(mfa_fault = "charge-forgotten"))]
     for budget in budgets_of(wrong) {
         state.failures.charge(source, budget, now);
     }

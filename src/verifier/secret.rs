@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use data_encoding::{Encoding, Specification};
 use zeroize::Zeroizing;
 
 /// The shared secret of RFC 4226 §4: at least 80 bits here, because such keys are in use; RFC 4226 R6 asks for
@@ -69,29 +70,18 @@ impl fmt::Debug for SharedSecret {
     }
 }
 
-/// Decodes lenient base32: any case, blanks and dashes ignored, no padding, trailing bits zero. By hand: the general
-/// decoder is thirty times as much code in a module that each login maps.
+/// Decodes lenient base32: any case, blanks and dashes ignored, no padding, trailing bits zero.
 pub(super) fn decode_base32(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    // Room for all of it, so that growing leaves no copy behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
-    let (mut pending, mut bits) = (Zeroizing::new(0_u16), 0_u32);
-    for letter in text.iter().filter(|letter| !b" \t\r\n-".contains(letter)) {
-        let value = match letter {
-            b'A'..=b'Z' => letter.wrapping_sub(b'A'),
-            b'a'..=b'z' => letter.wrapping_sub(b'a'),
-            b'2'..=b'7' => letter.wrapping_sub(b'2').wrapping_add(26),
-            _ => return None,
-        };
-        *pending = pending.wrapping_shl(5) | u16::from(value);
-        bits = bits.wrapping_add(5);
-        if bits >= 8 {
-            bits = bits.wrapping_sub(8);
-            bytes.push(u8::try_from(pending.wrapping_shr(bits)).ok()?);
-            *pending &= 1_u16.wrapping_shl(bits).wrapping_sub(1);
-        }
-    }
-    // A whole letter to spare is a text that was cut off.
-    (bits < 5 && *pending == 0).then_some(bytes)
+    lenient_base32()?.decode(text).ok().map(Zeroizing::new)
+}
+
+fn lenient_base32() -> Option<Encoding> {
+    let mut specification = Specification::new();
+    specification.symbols.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567");
+    specification.translate.from.push_str("abcdefghijklmnopqrstuvwxyz");
+    specification.translate.to.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    specification.ignore.push_str(" \t\r\n-");
+    specification.encoding().ok()
 }
 
 /// Why a text or a key is no [`SharedSecret`]. Holds nothing of it.
@@ -143,18 +133,6 @@ mod tests {
         for text in ["", "0189", "GEZDGNBVGY3TQOJQ1", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJ", "GEZDGNBVGY3TQOJQÄ"]
         {
             assert!(SharedSecret::from_base32(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn base32_of_any_length_reads_back() {
-        for length in 0..=130_u8 {
-            let bytes: Vec<u8> = (0..length).map(|byte| byte.wrapping_mul(73).wrapping_add(length)).collect();
-            let text = data_encoding::BASE32_NOPAD.encode(&bytes);
-            assert_eq!(decode_base32(text.as_bytes()).as_deref(), Some(&bytes), "{text}");
-        }
-        for text in ["A", "AAA", "AAAAAA", "AB", "AAAB", "AAAAB", "AAAAAAB", "A=", "A_"] {
-            assert_eq!(decode_base32(text.as_bytes()), None, "{text}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Takes TOML values apart, each with its place in the text.
 //!
-//! By hand: serde's derived code for every table and kind of value would be a fifth of the module, which each login
-//! maps into memory (`docs/performance.md`).
+//! By hand for the policy, which each login reads: each place is told in errors, and serde's derived code for every
+//! table and kind of value in it would be a good part of the module (`docs/performance.md`).
 
 use std::fmt;
 use std::ops::Range;
@@ -128,17 +128,6 @@ impl Misread {
         Self { at, fault: Fault::MissingKey(key) }
     }
 
-    /// What is wrong, without a word of the text: for files that hold secrets.
-    #[must_use]
-    pub fn without_content(&self) -> String {
-        match &self.fault {
-            Fault::Kind { expected, .. } => format!("it must be {expected}"),
-            Fault::UnknownKey { known, .. } => format!("unknown key; known: {}", known.join(", ")),
-            Fault::MissingKey(key) => format!("missing key `{key}`"),
-        }
-    }
-
-    #[cold]
     fn kind(at: Range<usize>, found: &DeValue<'_>, expected: &'static str) -> Self {
         let found = match found {
             DeValue::String(text) => format!("string {text:?}"),
@@ -160,7 +149,7 @@ impl fmt::Display for Misread {
             Fault::UnknownKey { key, known } => {
                 write!(formatter, "unknown key `{key}`; known: {}", known.join(", "))
             }
-            Fault::MissingKey(_) => formatter.write_str(&self.without_content()),
+            Fault::MissingKey(key) => write!(formatter, "missing key `{key}`"),
         }
     }
 }

@@ -14,6 +14,8 @@ pub struct Claimant<'a> {
     pub next: usize,
     pub shown: Vec<Shown>,
     pub gate: Option<&'a Gate>,
+    /// Says at once what it is shown: whoever is killed later has seen it.
+    pub tells: bool,
     /// The transaction that is going on, for an application that changes it at a prompt.
     pub handle: *mut c_void,
 }
@@ -26,8 +28,8 @@ pub struct Shown {
 }
 
 impl<'a> Claimant<'a> {
-    pub const fn new(answers: &'a [Answer], gate: Option<&'a Gate>) -> Self {
-        Self { answers, next: 0, shown: Vec::new(), gate, handle: ptr::null_mut() }
+    pub const fn new(answers: &'a [Answer], gate: Option<&'a Gate>, tells: bool) -> Self {
+        Self { answers, next: 0, shown: Vec::new(), gate, tells, handle: ptr::null_mut() }
     }
 
     fn prepare(&self, answer: &Answer) {
@@ -67,6 +69,9 @@ pub unsafe extern "C" fn converse(
     // SAFETY: as above.
     let text = unsafe { CStr::from_ptr(text) }.to_bytes().to_vec();
     claimant.shown.push(Shown { style, text });
+    if claimant.tells {
+        crate::report::print(&format!("{{\"told\":{style}}}"));
+    }
     let (code, array) = if matches!(style, libpam::PAM_PROMPT_ECHO_OFF | libpam::PAM_PROMPT_ECHO_ON) {
         let answers = claimant.answers;
         let Some(answer) = answers.get(claimant.next) else { return PAM_CONV_ERR };

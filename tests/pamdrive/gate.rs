@@ -31,7 +31,7 @@ impl Gate {
     }
 
     /// In the parent: waits for `count` sessions, or the end of all that will never come, and opens.
-    pub fn open_when_here(self, count: usize) {
+    pub fn open_when_here(&self, count: usize) {
         close(self.arrived[1]);
         close(self.open[0]);
         let mut byte = [0_u8];

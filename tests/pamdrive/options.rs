@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::answer::Answer;
+use crate::filter::Filter;
 
 /// What to play.
 #[derive(Debug)]
@@ -13,7 +14,6 @@ pub struct Options {
     pub arguments: Vec<String>,
     pub services: Option<PathBuf>,
     pub service: String,
-    pub rhost: Option<String>,
     pub ruser: Option<String>,
     pub tty: Option<String>,
     pub account_user: Option<String>,
@@ -22,7 +22,10 @@ pub struct Options {
     pub calls: usize,
     pub repeat: usize,
     pub sessions: usize,
-    pub restore: Option<(PathBuf, PathBuf)>,
+    pub restore: Vec<(PathBuf, PathBuf)>,
+    /// Resource limits, by number, set before authenticate.
+    pub limits: Vec<(u32, u64)>,
+    pub filter: Filter,
     pub flags: Flags,
 }
 
@@ -30,6 +33,7 @@ pub struct Options {
 #[derive(Clone, Debug, Default)]
 pub struct Job {
     pub user: Option<Vec<u8>>,
+    pub rhost: Option<String>,
     pub answers: Vec<Answer>,
 }
 
@@ -43,6 +47,8 @@ pub struct Flags {
     pub acct: bool,
     pub brief: bool,
     pub linger: bool,
+    pub tell: bool,
+    pub no_times: bool,
 }
 
 impl Options {
@@ -66,6 +72,8 @@ impl Options {
             "--acct" => &mut self.flags.acct,
             "--brief" => &mut self.flags.brief,
             "--linger" => &mut self.flags.linger,
+            "--tell" => &mut self.flags.tell,
+            "--no-times" => &mut self.flags.no_times,
             "--jobs" => &mut self.jobs,
             "--no-user" => {
                 self.job.user = None;
@@ -86,7 +94,7 @@ impl Options {
             "--services" => self.services = Some(value.into()),
             "--service" => self.service = value,
             "--user" => self.job.user = Some(user_name(&value)?),
-            "--rhost" => self.rhost = Some(value),
+            "--rhost" => self.job.rhost = Some(value),
             "--ruser" => self.ruser = Some(value),
             "--tty" => self.tty = Some(value),
             "--account-user" => self.account_user = Some(value),
@@ -94,9 +102,16 @@ impl Options {
             "--calls" => self.calls = count(&value)?,
             "--repeat" => self.repeat = count(&value)?,
             "--sessions" => self.sessions = count(&value)?,
+            "--allow-calls" => self.filter = Filter::Only(numbers(&value)?),
+            "--deny-call" => self.filter = Filter::AllBut(numbers(&value)?),
             "--restore" => {
                 let (from, to) = value.split_once(':').ok_or("--restore wants FROM:TO")?;
-                self.restore = Some((from.into(), to.into()));
+                self.restore.push((from.into(), to.into()));
+            }
+            "--limit" => {
+                let (resource, most) = value.split_once(':').ok_or("--limit wants RESOURCE:MOST")?;
+                let most = most.parse().map_err(|_| format!("`{most}` is no number"))?;
+                self.limits.push((numbers(resource)?[0], most));
             }
             _ => return Err(format!("`{word}` is not known")),
         }
@@ -113,28 +128,36 @@ impl Default for Options {
             arguments: Vec::new(),
             services: None,
             service: "pamdrive".to_owned(),
-            rhost: None,
             ruser: None,
             tty: None,
             account_user: None,
-            job: Job { user: Some(b"alice".to_vec()), answers: Vec::new() },
+            job: Job { user: Some(b"alice".to_vec()), ..Job::default() },
             jobs: false,
             calls: 1,
             repeat: 1,
             sessions: 1,
-            restore: None,
+            restore: Vec::new(),
+            limits: Vec::new(),
+            filter: Filter::default(),
             flags: Flags::default(),
         }
     }
 }
 
 impl Job {
-    /// A line of standard input: the user and the answers, separated by tabulators.
+    /// A line of standard input: the user, `rhost=ADDRESS` where there is one, and the answers, separated by
+    /// tabulators.
     pub fn parse(line: &str) -> Result<Self, String> {
         let mut fields = line.split('\t');
         let user = user_name(fields.next().unwrap_or_default())?;
-        let answers = fields.map(Answer::parse).collect::<Result<_, _>>()?;
-        Ok(Self { user: Some(user), answers })
+        let mut job = Self { user: Some(user), ..Self::default() };
+        for field in fields {
+            match field.strip_prefix("rhost=") {
+                Some(rhost) => job.rhost = Some(rhost.to_owned()),
+                None => job.answers.push(Answer::parse(field)?),
+            }
+        }
+        Ok(job)
     }
 }
 
@@ -149,6 +172,10 @@ pub fn bytes_of_hex(text: &str) -> Result<Vec<u8>, String> {
     let byte =
         |pair: &[u32]| pair.iter().fold(0, |byte: u8, digit| byte << 4 | u8::try_from(*digit).unwrap_or(0));
     Ok(digits.chunks(2).map(byte).collect())
+}
+
+fn numbers(text: &str) -> Result<Vec<u32>, String> {
+    text.split(',').map(|word| word.parse().map_err(|_| format!("`{word}` is no number"))).collect()
 }
 
 fn count(text: &str) -> Result<usize, String> {

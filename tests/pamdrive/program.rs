@@ -6,7 +6,7 @@
 //!          --services DIR [--service NAME]                                or a folder of service files
 //!          --user NAME|hex:BYTES | --no-user   --rhost TEXT --ruser TEXT --tty TEXT --silent
 //!          --answer SPEC ...                   one per prompt; after the last one the conversation fails
-//!          --jobs                              a transaction per line of standard input: USER TAB SPEC TAB SPEC...
+//!          --jobs                              a transaction per line of standard input: USER [TAB rhost=ADDR] [TAB SPEC]...
 //!          --calls N                           pam_authenticate so often on one handle, answers going on
 //!          --no-auth --acct --setcred          what else is called, in this order
 //!          --account-user NAME                 sets PAM_USER between authenticate and what else is called
@@ -14,6 +14,11 @@
 //!          --sessions N                        so many processes at once, let go when all wait at a `gate`
 //!          --restore FROM:TO                   before each transaction, the bytes of FROM are put over TO
 //!          --brief                             one line of sums in place of a line per transaction
+//!          --limit RESOURCE:MOST                a resource limit from authenticate on, by its number
+//!          --tell                              a line for each prompt and message at once, before its answer
+//!          --no-times                          with --brief: codes alone are kept, and memory now and then
+//!          --allow-calls N,N...                from authenticate on, other system calls end the process
+//!          --deny-call N,N...                  ... or these fail with EPERM
 //!          --linger                            stays after the report until standard input ends
 //! ```
 //!
@@ -31,6 +36,7 @@
 
 mod answer;
 mod conversation;
+mod filter;
 mod gate;
 mod libpam;
 mod options;

@@ -72,11 +72,25 @@ pub struct Sums {
     codes: BTreeMap<i32, u64>,
     auth: Vec<u64>,
     whole: Vec<u64>,
+    count: u64,
+    memory: Vec<u64>,
+    without_times: bool,
 }
 
 impl Sums {
+    pub fn new(without_times: bool) -> Self {
+        Self { without_times, ..Self::default() }
+    }
+
     pub fn add(&mut self, code: i32, auth: u64, whole: u64) {
         *self.codes.entry(code).or_default() += 1;
+        self.count += 1;
+        if self.count.is_multiple_of(1_000) {
+            self.memory.push(crate::snapshot::resident_pages());
+        }
+        if self.without_times {
+            return;
+        }
         self.auth.push(auth);
         self.whole.push(whole);
     }
@@ -89,6 +103,8 @@ impl Sums {
         let mut object = Object::default();
         object.raw("codes", &codes.finish());
         object.raw("auth_ns", &spread(&mut self.auth)).raw("whole_ns", &spread(&mut self.whole));
+        let memory: Vec<String> = self.memory.iter().map(u64::to_string).collect();
+        object.raw("resident_pages", &format!("[{}]", memory.join(",")));
         object
     }
 }

@@ -17,7 +17,7 @@ use crate::snapshot::Snapshot;
 pub fn run(options: &Options) {
     let services = Services::prepare(options);
     let before = Snapshot::take();
-    let mut sums = Sums::default();
+    let mut sums = Sums::new(options.flags.no_times);
     if options.jobs {
         for line in std::io::stdin().lines() {
             let line = line.expect("standard input");
@@ -41,13 +41,13 @@ pub fn run(options: &Options) {
 }
 
 fn run_job(options: &Options, services: &Services, job: &Job, sums: &mut Sums) {
-    if let Some((from, to)) = &options.restore {
+    for (from, to) in &options.restore {
         restore(from, to);
     }
     if options.sessions > 1 {
         side_by_side(options, services, job, sums);
     } else {
-        let played = play(options, services, job, None);
+        let played = play(options, services, job);
         sums.add(played.code, played.auth, played.whole);
     }
 }
@@ -59,44 +59,55 @@ fn restore(from: &Path, to: &Path) {
     std::os::unix::fs::FileExt::write_all_at(&to, &bytes, 0).expect("a file to restore");
 }
 
-/// As many processes as there are sessions, all let go at once.
+/// As many processes as there are sessions, all let go at once. Each is forked from a started transaction, as
+/// sshd does it.
 fn side_by_side(options: &Options, services: &Services, job: &Job, sums: &mut Sums) {
     let gate = Gate::new();
     let results = pipe();
+    let mut claimant = Claimant::new(&job.answers, Some(&gate), false);
+    let user = job.user.as_deref();
+    let mut transaction = Transaction::start(services.path(), &options.service, user, &mut claimant)
+        .unwrap_or_else(|code| panic!("pam_start: {code}"));
     let mut children = Vec::new();
     for _ in 0..options.sessions {
         // SAFETY: fork(2) in a program of one thread.
         let child = unsafe { libc::fork() };
         assert!(child >= 0, "no process");
         if child == 0 {
-            be_a_session(options, services, job, &gate, results);
+            be_a_session(options, job, &mut transaction, &gate, results);
         }
         children.push(child);
     }
     close(results[1]);
     gate.open_when_here(options.sessions);
-    let mut codes = Object::default();
-    let mut inner = Sums::default();
-    for _ in 0..options.sessions {
-        let Some(played) = receive(results[0]) else { break };
+    let mut round = Sums::default();
+    while let Some(played) = receive(results[0]) {
         sums.add(played.code, played.auth, played.whole);
-        inner.add(played.code, played.auth, played.whole);
+        round.add(played.code, played.auth, played.whole);
     }
     close(results[0]);
     for child in children {
         // SAFETY: waitpid(2) for a child of ours; its status is not wanted.
         unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
     }
-    codes.raw("round", &inner.summed().finish());
     if !options.flags.brief {
-        report::print(&codes.finish());
+        let mut object = Object::default();
+        object.raw("round", &round.summed().finish());
+        report::print(&object.finish());
     }
 }
 
-fn be_a_session(options: &Options, services: &Services, job: &Job, gate: &Gate, results: [c_int; 2]) -> ! {
+fn be_a_session(
+    options: &Options,
+    job: &Job,
+    transaction: &mut Transaction<'_, '_>,
+    gate: &Gate,
+    results: [c_int; 2],
+) -> ! {
     gate.enter();
     close(results[0]);
-    let played = play(options, services, job, Some(gate));
+    set_items(options, job, transaction);
+    let played = call_all(options, transaction, &mut Vec::new());
     send(results[1], &played);
     gate.leave();
     // SAFETY: _exit(2); the parent's clean-up is not this session's.
@@ -125,10 +136,10 @@ fn receive(descriptor: c_int) -> Option<Played> {
 }
 
 /// One transaction, reported unless sums are wanted.
-fn play(options: &Options, services: &Services, job: &Job, gate: Option<&Gate>) -> Played {
-    let full = !options.flags.brief && gate.is_none();
+fn play(options: &Options, services: &Services, job: &Job) -> Played {
+    let full = !options.flags.brief;
     let before = full.then(Snapshot::take);
-    let mut claimant = Claimant::new(&job.answers, gate);
+    let mut claimant = Claimant::new(&job.answers, None, options.flags.tell);
     let began = Instant::now();
     let mut calls = Vec::new();
     let mut after = Object::default();
@@ -136,7 +147,9 @@ fn play(options: &Options, services: &Services, job: &Job, gate: Option<&Gate>) 
         match Transaction::start(services.path(), &options.service, job.user.as_deref(), &mut claimant) {
             Err(code) => Played { code, auth: 0, whole: 0 },
             Ok(mut transaction) => {
-                set_items(options, &transaction);
+                set_items(options, job, &transaction);
+                set_limits(&options.limits);
+                options.filter.enter();
                 let played = call_all(options, &mut transaction, &mut calls);
                 call_more(options, &mut transaction, &mut after);
                 played
@@ -154,8 +167,16 @@ fn play(options: &Options, services: &Services, job: &Job, gate: Option<&Gate>) 
     played
 }
 
-fn set_items(options: &Options, transaction: &Transaction<'_, '_>) {
-    transaction.set_text(PAM_RHOST, options.rhost.as_ref());
+fn set_limits(limits: &[(u32, u64)]) {
+    for (resource, most) in limits {
+        let limit = libc::rlimit { rlim_cur: *most, rlim_max: *most };
+        // SAFETY: setrlimit(2) reads the limit of this frame; an unknown resource is an error.
+        unsafe { libc::setrlimit(*resource, &raw const limit) };
+    }
+}
+
+fn set_items(options: &Options, job: &Job, transaction: &Transaction<'_, '_>) {
+    transaction.set_text(PAM_RHOST, job.rhost.as_ref());
     transaction.set_text(PAM_RUSER, options.ruser.as_ref());
     transaction.set_text(PAM_TTY, options.tty.as_ref());
 }

@@ -55,3 +55,9 @@ fn descriptors() -> Vec<String> {
     found.sort();
     found
 }
+
+/// Pages of this process in memory.
+pub fn resident_pages() -> u64 {
+    let sizes = fs::read_to_string("/proc/self/statm").expect("/proc is mounted");
+    sizes.split(' ').nth(1).and_then(|word| word.parse().ok()).expect("a size")
+}

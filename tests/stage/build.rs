@@ -21,17 +21,26 @@ pub fn variant(fault: &str) -> PathBuf {
 /// The program that plays PAM applications.
 pub fn pamdrive() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        // Under `cargo test` it is there already; under `cargo test --test NAME` it is not, or is old.
-        let profile = profile_folder();
-        let mut cargo = cargo(&["build", "--example", "pamdrive"]);
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        cargo.arg("--target-dir").arg(profile.parent().expect("a target folder"));
-        run(&mut cargo);
-        profile.join("examples/pamdrive")
-    })
+    BUILT.get_or_init(|| build_program(&["--example", "pamdrive"]).join("examples/pamdrive"))
+}
+
+/// The command.
+pub fn command() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build_program(&["--bin", "mfa-chain"]).join("mfa-chain"))
+}
+
+/// Under `cargo test` it is there already; under `cargo test --test NAME` it is not, or is old.
+fn build_program(which: &[&str]) -> PathBuf {
+    let profile = profile_folder();
+    let mut cargo = cargo(&["build"]);
+    cargo.args(which);
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    cargo.arg("--target-dir").arg(profile.parent().expect("a target folder"));
+    run(&mut cargo);
+    profile
 }
 
 fn build_variant(fault: &str) -> PathBuf {

@@ -111,6 +111,13 @@ impl Play<'_> {
         command
     }
 
+    /// Runs where the caller runs, for callers that made a place of their own.
+    pub fn run_here(self) -> Played {
+        let mut command = self.command();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Played::new(self.feed(&mut command), Vec::new())
+    }
+
     fn surround(&self, command: &mut Command) {
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("TMPDIR", self.stage.path());
         command.envs(self.environment.iter().map(|(key, value)| (key, value)));
@@ -140,7 +147,11 @@ impl Play<'_> {
         command.arg(script).arg(socket).arg(build::pamdrive()).args(&self.words);
         self.surround(&mut command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("unshare (util-linux)");
+        self.feed(&mut command)
+    }
+
+    fn feed(&self, command: &mut Command) -> Output {
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut input = child.stdin.take().expect("a pipe");
         std::thread::scope(|scope| {
             scope.spawn(move || {

@@ -16,18 +16,33 @@ pub struct Token {
     pub factor: String,
     pub key: Vec<u8>,
     moving: MovingFactor,
+    first: u64,
+    digits: u64,
 }
 
 impl Token {
     /// A counter (HOTP) whose key follows from its name.
     pub fn counter(factor: &str) -> Self {
-        Self { factor: factor.to_owned(), key: key_of(factor), moving: MovingFactor::Hotp }
+        Self::of(factor, MovingFactor::Hotp)
     }
 
     /// A clock (TOTP) whose key follows from its name.
     pub fn clock(factor: &str) -> Self {
-        let moving = MovingFactor::Totp(Period::default());
-        Self { factor: factor.to_owned(), key: key_of(factor), moving }
+        Self::of(factor, MovingFactor::Totp(Period::default()))
+    }
+
+    fn of(factor: &str, moving: MovingFactor) -> Self {
+        Self { factor: factor.to_owned(), key: key_of(factor), moving, first: 0, digits: 6 }
+    }
+
+    /// Counters or time steps below `first` are past.
+    pub fn starting_at(self, first: u64) -> Self {
+        Self { first, ..self }
+    }
+
+    /// Longer codes.
+    pub fn with_digits(self, digits: u64) -> Self {
+        Self { digits, ..self }
     }
 
     /// Another key.
@@ -40,9 +55,9 @@ impl Token {
             factor: FactorId::parse(&self.factor).expect("a factor"),
             moving: self.moving,
             algorithm: Algorithm::default(),
-            digits: Digits::default(),
+            digits: Digits::new(self.digits).expect("6 to 8 digits"),
             secret: SharedSecret::from_bytes(Zeroizing::new(self.key.clone())).expect("a key"),
-            first: 0,
+            first: self.first,
             enrolled_at: UnixTime::default(),
         }
     }
@@ -61,6 +76,7 @@ impl Token {
             MovingFactor::Hotp => oathtool.arg("--hotp").arg(format!("--counter={at}")),
             MovingFactor::Totp(_) => oathtool.arg("--totp").arg(format!("--now=@{at}")),
         };
+        oathtool.arg(format!("--digits={}", self.digits));
         let output = oathtool.arg(format!("--window={window}")).arg(hexadecimal).output();
         let output = output.expect("oathtool must be installed (apt-get install oathtool)");
         assert!(output.status.success(), "oathtool: {}", String::from_utf8_lossy(&output.stderr));

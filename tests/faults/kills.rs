@@ -1,0 +1,97 @@
+//! F2: a login is killed, at every system call and at random moments.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::plan::Context;
+use crate::scene::{self, Answers, Codes, Seen, UNCHARGED, UNREADABLE, UNRECORDED, UNSAFE_GRANT, UNUSABLE};
+use crate::stage::Stage;
+use crate::tally::{Dice, Tally, share_out};
+use crate::trace;
+
+const RANDOM_KILLS: u64 = 10_000;
+
+pub fn kills(context: &Context) -> Tally {
+    let codes = Codes::new(2);
+    let mut tally = Tally::looking_for(&[UNRECORDED, UNCHARGED, UNREADABLE, UNUSABLE, UNSAFE_GRANT]);
+    let at_calls = at_every_call(context, &codes);
+    tally.figure("at system calls", at_calls.count);
+    let at_random = at_random(context, &codes);
+    tally.figure("at random", at_random.count);
+    tally.add(at_calls);
+    tally.add(at_random);
+    tally
+}
+
+fn at_every_call(context: &Context, codes: &Codes) -> Tally {
+    let mut kills = Vec::new();
+    let (stage, fresh) = place(context);
+    for answers in Answers::ALL {
+        let points = trace::points(&stage, &scene::login(&stage, &codes.answers(answers, 0)));
+        stage.put_state("alice", &fresh);
+        kills.extend(points.into_iter().map(|point| (answers, point)));
+    }
+    let kills = context.sampled(&kills);
+    share_out(
+        &kills,
+        || place(context),
+        |(stage, fresh), (answers, point), tally| {
+            stage.put_state("alice", fresh);
+            let login = scene::login(stage, &codes.answers(*answers, 0));
+            let (seen, _) = scene::run(&mut trace::tamper(&login, point, "signal=KILL"));
+            check(stage, *answers, &seen, codes, &point.example("SIGKILL"), tally);
+        },
+    )
+}
+
+fn at_random(context: &Context, codes: &Codes) -> Tally {
+    let kills: Vec<u64> = (0..context.scaled(RANDOM_KILLS)).collect();
+    let longest = usual_time(context, codes);
+    share_out(
+        &kills,
+        || place(context),
+        |(stage, fresh), number, tally| {
+            let mut dice = Dice::new(*number);
+            let answers = Answers::ALL[(number % 3) as usize];
+            stage.put_state("alice", fresh);
+            let mut login = scene::login(stage, &codes.answers(answers, 0));
+            let mut child = login.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("pamdrive");
+            let delay = Duration::from_nanos(dice.roll(u64::try_from(longest.as_nanos()).unwrap_or(1)));
+            std::thread::sleep(delay);
+            // It may be over already.
+            let _ = child.kill();
+            let output = child.wait_with_output().expect("the end of pamdrive");
+            let seen = Seen::read(&output.stdout);
+            check(stage, answers, &seen, codes, &format!("SIGKILL after {delay:?} ({answers:?})"), tally);
+        },
+    )
+}
+
+fn place(context: &Context) -> (Stage, Vec<u8>) {
+    let stage = scene::stage(context);
+    let fresh = stage.take_state("alice");
+    (stage, fresh)
+}
+
+/// A little longer than a login takes.
+fn usual_time(context: &Context, codes: &Codes) -> Duration {
+    let (stage, fresh) = place(context);
+    let times = (0..20).map(|_| {
+        stage.put_state("alice", &fresh);
+        let began = Instant::now();
+        scene::run(&mut scene::login(&stage, &codes.answers(Answers::Right, 0)));
+        began.elapsed()
+    });
+    times.min().unwrap_or_default() * 3 / 2
+}
+
+/// The state is as good as before: consistent with what was seen, and the next codes let alice in.
+fn check(stage: &Stage, answers: Answers, seen: &Seen, codes: &Codes, example: &str, tally: &mut Tally) {
+    scene::examine(stage, answers, seen, 0, example, tally);
+    let (after, output) = scene::run(&mut scene::login(stage, &codes.answers(Answers::Right, 1)));
+    tally.blame_if(
+        after.code != Some(0),
+        UNUSABLE,
+        &format!("{example}, then {after:?} {}", String::from_utf8_lossy(&output.stderr)),
+    );
+}

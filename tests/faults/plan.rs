@@ -1,0 +1,116 @@
+//! The rows of the plan.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::stage::build;
+use crate::table;
+use crate::tally::Tally;
+
+/// One row: a name of the security plan, what it does, and the program for it.
+pub struct Row {
+    pub name: &'static str,
+    pub what: &'static str,
+    pub run: fn(&Context) -> Tally,
+}
+
+/// What a row is run with.
+pub struct Context {
+    pub module: PathBuf,
+    pub scale: f64,
+}
+
+impl Context {
+    /// A part of the full count, at least one.
+    pub fn scaled(&self, full: u64) -> u64 {
+        ((full as f64 * self.scale).ceil() as u64).max(1)
+    }
+
+    /// Every so many of a list: all at full scale, fewer below.
+    pub fn sampled<T: Clone>(&self, all: &[T]) -> Vec<T> {
+        let stride = (1.0 / self.scale).round().max(1.0) as usize;
+        all.iter().step_by(stride).cloned().collect()
+    }
+}
+
+/// What came of a row.
+pub struct Outcome {
+    pub name: String,
+    pub what: String,
+    pub tally: Tally,
+    pub seconds: f64,
+}
+
+impl Outcome {
+    pub fn passed(&self) -> bool {
+        self.tally.wrong.is_empty() && self.tally.count > 0
+    }
+}
+
+pub const ROWS: &[Row] = &[
+    Row { name: "F1", what: "an error at every system call", run: crate::syscalls::errors },
+    Row { name: "F2", what: "SIGKILL at every system call and at random", run: crate::kills::kills },
+    Row { name: "F2e", what: "SIGKILL at every system call of an enrolment", run: crate::enrolments::kills },
+    Row { name: "F3", what: "one code to many waiting sessions", run: crate::races::races },
+    Row { name: "F4", what: "power cuts on a journalling file system", run: crate::power::cuts },
+    Row { name: "F5", what: "full disk, read-only, tiny limits", run: crate::limits::limits },
+    Row { name: "F6", what: "clock back and forward", run: crate::clock::clock },
+    Row { name: "F7", what: "hostile files in place of ours", run: crate::files::files },
+    Row { name: "F8", what: "parked sessions beside a login", run: crate::parked::parked },
+    Row { name: "F9", what: "secrets and codes left in memory", run: crate::residue::residue },
+    Row { name: "F12", what: "hostile conversations", run: crate::conversations::conversations },
+    Row { name: "F13", what: "codes in documented stacks", run: crate::stacks::stacks },
+    Row { name: "F14", what: "system calls, and a filter of them", run: crate::surface::surface },
+    Row { name: "F15", what: "logins in one process", run: crate::soak::soak },
+    Row { name: "F17", what: "times of refusals", run: crate::timing::timing },
+];
+
+/// What is to be run.
+pub struct Plan {
+    wanted: Vec<String>,
+    pub context: Context,
+}
+
+impl Plan {
+    pub fn from_environment() -> Self {
+        let text = |key: &str| std::env::var(key).ok().filter(|text| !text.is_empty());
+        let wanted = text("FAULTS").unwrap_or_default();
+        let wanted = wanted.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let scale = text("FAULTS_SCALE").map_or(1.0, |text| text.parse().expect("FAULTS_SCALE is a number"));
+        let module = text("FAULTS_MODULE").map_or_else(build::module, PathBuf::from);
+        let module = module.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", module.display()));
+        Self { wanted, context: Context { module, scale } }
+    }
+
+    pub fn is_whole(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.is_whole() || self.wanted.iter().any(|wanted| wanted.eq_ignore_ascii_case(name))
+    }
+
+    /// Runs the rows that are wanted, and the wrong variants that they must catch.
+    pub fn run(&self) -> Vec<Outcome> {
+        table::print_head();
+        let mut outcomes = Vec::new();
+        for row in ROWS.iter().filter(|row| self.wants(row.name)) {
+            let began = Instant::now();
+            let tally = (row.run)(&self.context);
+            let outcome = Outcome {
+                name: row.name.to_owned(),
+                what: row.what.to_owned(),
+                tally,
+                seconds: began.elapsed().as_secs_f64(),
+            };
+            table::print(&outcome);
+            outcomes.push(outcome);
+        }
+        for variant in crate::variants::VARIANTS.iter().filter(|variant| self.wants(variant.row)) {
+            let outcome = variant.run();
+            table::print(&outcome);
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
+}

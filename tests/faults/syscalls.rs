@@ -1,0 +1,48 @@
+//! F1: an error at every system call of a login.
+
+use crate::plan::Context;
+use crate::scene::{self, Answers, Codes, IGNORE, UNCHARGED, UNREADABLE, UNRECORDED, UNSAFE_GRANT};
+use crate::tally::{Tally, share_out};
+use crate::trace::{self, Point};
+
+const ERRORS: [&str; 8] = ["EIO", "ENOSPC", "EACCES", "EMFILE", "EINTR", "ENOMEM", "EROFS", "EDQUOT"];
+
+/// Fails every call with every error, for right and for wrong answers.
+pub fn errors(context: &Context) -> Tally {
+    let codes = Codes::new(1);
+    let mut tally = Tally::looking_for(&[UNSAFE_GRANT, UNRECORDED, IGNORE, UNCHARGED, UNREADABLE]);
+    let mut injections = Vec::new();
+    let stage = scene::stage(context);
+    let fresh = stage.take_state("alice");
+    for answers in Answers::ALL {
+        let points = trace::points(&stage, &scene::login(&stage, &codes.answers(answers, 0)));
+        stage.put_state("alice", &fresh);
+        if answers == Answers::Right {
+            tally.figure("calls of a login", points.len());
+        }
+        for point in &points {
+            injections.extend(ERRORS.iter().map(|error| (answers, point.clone(), *error)));
+        }
+    }
+    let injections = context.sampled(&injections);
+    let make = || {
+        let stage = scene::stage(context);
+        let fresh = stage.take_state("alice");
+        (stage, fresh)
+    };
+    tally.add(share_out(&injections, make, |(stage, fresh), (answers, point, error), tally| {
+        stage.put_state("alice", fresh);
+        let login = scene::login(stage, &codes.answers(*answers, 0));
+        let (seen, _) = scene::run(&mut trace::tamper(&login, point, &format!("error={error}")));
+        let example = point.example(error);
+        scene::examine(stage, *answers, &seen, 0, &example, tally);
+        tally.blame_if(seen.code == Some(0) && is_lost(point, error), UNSAFE_GRANT, &example);
+    }));
+    tally
+}
+
+/// Whether a login must not be granted over this error: the state did not get to disk. An interrupted call is
+/// made again.
+fn is_lost(point: &Point, error: &str) -> bool {
+    matches!(point.name.as_str(), "fdatasync" | "fsync" | "pwrite64") && error != "EINTR"
+}
