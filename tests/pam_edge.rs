@@ -180,8 +180,9 @@ fn a_hostile_conversation_is_denied_and_charged_only_for_answers() {
         assert_eq!((played.code(), played.stderr.as_str()), (code, ""), "{name}: {played:#?}");
         assert_eq!(played.prompts(0), [FIRST_PROMPT], "{name}");
         assert_eq!(stage.failures("alice"), failures, "{name}");
-        let typed = answer.rsplit(':').next().unwrap_or_default();
-        assert!(!played.logged(&[typed]), "{name}: {:?}", played.log);
+        // A code of the conversation is no answer, and short enough to stand in a process number.
+        let typed = answer.rsplit(':').next().filter(|typed| typed.len() >= 6);
+        assert!(typed.is_none_or(|typed| !played.logged(&[typed])), "{name}: {:?}", played.log);
         assert_unchanged(&played, name);
         // Nothing was burnt: the same right codes still pass.
         assert_eq!(stage.play().codes(&right).run().code(), GRANTED, "{name}");
