@@ -1,7 +1,5 @@
 //! The command line itself: help, completions, what is refused.
 
-use std::process::Stdio;
-
 use super::scratch::{BINARY, SECRET, Scratch};
 
 #[test]
@@ -64,15 +62,10 @@ fn completions_are_made_for_each_shell() {
 fn a_reader_that_goes_away_is_no_panic() {
     let scratch = Scratch::new();
     scratch.enroll("alice", "phone", SECRET);
-    let mut child = scratch
-        .command(BINARY)
-        .args(["completions", "bash"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("run");
-    drop(child.stdout.take());
-    let output = child.wait_with_output().expect("output");
+    // Gone before the command begins, so that it always meets the closed pipe.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = scratch.command(BINARY).args(["completions", "bash"]).stdout(writer).output().expect("run");
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(1), b"".as_slice()));
 }
 
