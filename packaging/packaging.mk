@@ -139,4 +139,4 @@ test-packages:
 previous-deb:
 	rm -rf $(package)/previous
 	$(call build_deb,$(package)/previous/mfa-chain-0.0.9,$(package)/previous/deb,\
-		sed -i '/^name = "mfa-chain"/{n;s/".*"/"0.0.9"/}' Cargo.toml Cargo.lock && sed -i '1s/(.*)/(0.0.9-1)/' debian/changelog)
+		sed -i '/^name = "mfa-chain"/{n;s/^version = ".*"/version = "0.0.9"/}' Cargo.toml Cargo.lock && sed -i '1s/(.*)/(0.0.9-1)/' debian/changelog)
