@@ -49,7 +49,10 @@ impl Enrolments {
     pub fn summary(&self) -> String {
         match (self.closed, self.users) {
             (true, _) => "cannot be read".to_owned(),
-            (false, 0) => "no users yet; `mfa-chain enroll USER FACTOR` enrols the first one".to_owned(),
+            (false, 0) => {
+                let first = "no users yet; `mfa-chain enroll USER FACTOR` enrols the first one";
+                format!("{first}, and until then every login that asks for codes is denied")
+            }
             (false, 1) => "1 user".to_owned(),
             (false, count) => format!("{count} users"),
         }
