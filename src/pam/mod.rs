@@ -1,5 +1,5 @@
 //! The edge to libpam, and the only room with `unsafe`: everything that comes in is untrusted C, everything
-//! that goes out is a code of DESIGN's table (`docs/return-codes.md`).
+//! that goes out is a code of the table in `docs/return-codes.md`.
 
 mod arguments;
 mod authenticate;
