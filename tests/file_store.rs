@@ -191,6 +191,12 @@ fn a_spoilt_secret_file_is_named_by_line_and_never_quoted() {
         ("GEZDG", "GEZD1", "base32"),
         ("secret = ", "secret = {x = ", ":"),
         ("\"totp\"", "\"totp", ":"),
+        // A secret that slipped to where a key, a number or a table should be.
+        ("secret = ", "GEZDGNBVGY3TQOJQ = ", "11:1: "),
+        ("digits = 6", "digits = \"GEZDGNBVGY3TQOJQ\"", "9:10: "),
+        ("[[factors]]", "[[GEZDGNBVGY3TQOJQ]]", "5:3: "),
+        ("version = 1", "version = \"GEZDGNBVGY3TQOJQ\"", "2:11: "),
+        ("digits = 6\n", "", "digits"),
     ] {
         write_private(&scratch.file("secrets/alice.toml"), &text.replacen(from, to, 1));
         let refusal = scratch.refusal("alice");
