@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Barrier;
 
-use pam_mfa_chain::store::StoreError;
+use pam_mfa_chain::store::{FileStore, StoreError};
 use pam_mfa_chain::verifier::credential::{Credential, MovingFactor};
 use pam_mfa_chain::verifier::otp::Algorithm;
 use pam_mfa_chain::verifier::policy::FactorId;
@@ -186,7 +186,7 @@ fn a_spoilt_secret_file_is_named_by_line_and_never_quoted() {
         ("digits = 6", "digits = 60", "digits is not 6, 7 or 8"),
         ("SHA1", "MD5", "known: SHA1, SHA256, SHA512"),
         ("period = 30", "period = 3", "period is not 15 to 120"),
-        ("[[factors]]", "[[factors]]\nnew = 1", "6:1: unknown field"),
+        ("[[factors]]", "[[factors]]\nnew = 1", "6:1: unknown key; known: id, type"),
         ("version = 1", "version = 2", "version 2 is not known"),
         ("GEZDG", "GEZD1", "base32"),
         ("secret = ", "secret = {x = ", ":"),
@@ -234,6 +234,29 @@ fn a_factor_revoked_while_the_claimant_types_is_judged_as_revoked() {
     scratch.enrol("alice", vec![]);
     let seen = store.update(&claimant, |record, _| record.credentials().len()).expect("judged");
     assert_eq!(seen.into_inner(), 0);
+}
+
+#[test]
+fn a_state_that_was_replaced_while_the_claimant_types_is_the_one_that_counts() {
+    let scratch = Scratch::with_alice();
+    let store = scratch.store();
+    let claimant = store.find("alice").expect("alice");
+    scratch.store().reset_state(&name("alice"), UnixTime::from_seconds(world::NOW)).expect("reset");
+    store.update(&claimant, |_, state| state.attempt = 77).expect("judged");
+    assert_eq!(scratch.attempt("alice"), 77, "the judgement went to a file without a name");
+}
+
+#[test]
+fn a_secret_file_that_was_moved_away_while_the_claimant_types_is_gone() {
+    let scratch = Scratch::with_alice();
+    let store = scratch.store();
+    let claimant = store.find("alice").expect("alice");
+    let secret = scratch.file("secrets/alice.toml");
+    fs::rename(&secret, scratch.file("secrets/.aside")).expect("moved");
+    let refused = store.update(&claimant, |_, _| ()).expect_err("nothing to judge by");
+    assert!(refused.0.contains("secret file is gone"), "{}", refused.0);
+    fs::rename(scratch.file("secrets/.aside"), &secret).expect("moved back");
+    store.update(&claimant, |_, _| ()).expect("judged");
 }
 
 #[test]
@@ -339,13 +362,32 @@ fn unknown_names_have_states_of_their_own_that_last() {
 fn thousands_of_unknown_names_grow_no_file() {
     let scratch = Scratch::new();
     let store = scratch.store();
+    let sizes = || -> Vec<u64> {
+        let decoys = fs::read_dir(scratch.file("decoys")).expect("decoys");
+        decoys.map(|it| it.expect("it").metadata().expect("it").len()).collect()
+    };
+    let before = sizes();
     for number in 0..300 {
         let claimant = store.find(&format!("user{number}")).expect("a decoy");
         store.update(&claimant, |_, state| state.attempt += 1).expect("judged");
     }
-    let sizes = fs::read_dir(scratch.file("decoys"))
-        .expect("decoys")
-        .map(|it| it.expect("it").metadata().expect("it").len());
-    assert!(sizes.into_iter().all(|size| size == 8192));
+    assert_eq!(sizes(), before);
     assert_eq!(scratch.attempt("user299"), 1);
+}
+
+#[test]
+fn names_that_nobody_enrolled_need_the_decoys_and_an_enrolment_mends_them() {
+    let scratch = Scratch::with_alice();
+    let is_record = |path: &Path| path.ends_with("record.toml");
+    let decoys: Vec<_> =
+        fs::read_dir(scratch.file("decoys")).expect("decoys").map(|it| it.expect("it").path()).collect();
+    for spoil_record in [true, false] {
+        let spoilt = decoys.iter().filter(|path| is_record(path) == spoil_record);
+        spoilt.for_each(|path| write_private(path, "spoilt"));
+        let refusal = scratch.refusal("nobody-here");
+        assert!(refusal.contains("store/decoys/"), "{refusal}");
+        assert_eq!(scratch.refusal("alice"), "", "users do without");
+        FileStore::open_or_create(&scratch.path).expect("as `mfa-chain enroll` does");
+        assert_eq!(scratch.refusal("nobody-here"), "");
+    }
 }

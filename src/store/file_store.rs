@@ -1,14 +1,16 @@
 //! The store on disk: secret files and login states below one folder that only root can enter.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
+
 use super::decoys::bucket_of;
-use super::error::StoreError;
+use super::error::{Problem, StoreError};
 use super::secret_file;
 use super::slot::Content;
-use super::state_file::StateFile;
-use super::trusted::{Readers, TrustedDir};
+use super::state_file::{Locked, StateFile};
+use super::trusted::{Readers, TrustedDir, TrustedFile};
 use crate::verifier::login_state::LoginState;
 use crate::verifier::ports::{Claimant, Committed, Store, StoreFailure};
 use crate::verifier::record::UserRecord;
@@ -19,6 +21,12 @@ pub const DEFAULT_STORE: &str = "/var/lib/mfa-chain";
 pub(super) const SECRETS: &str = "secrets";
 pub(super) const STATE: &str = "state";
 pub(super) const DECOYS: &str = "decoys";
+/// The secret file of nobody.
+pub(super) const DECOY_RECORD: &str = "decoys/record.toml";
+const SECRET_REMEDY: &str =
+    "the secret file is gone though the user was enrolled; restore it or enrol the user again";
+/// How often a state file may be replaced while a login waits for its lock.
+const LOCK_TRIES: usize = 3;
 const STORE_REMEDY: &str = "enrol a first user with `mfa-chain enroll USER FACTOR`, which makes it";
 
 /// Enrolments and login states in files.
@@ -26,13 +34,14 @@ const STORE_REMEDY: &str = "enrol a first user with `mfa-chain enroll USER FACTO
 pub struct FileStore {
     path: PathBuf,
     opened: OnceCell<TrustedDir>,
+    found: RefCell<Option<Files>>,
 }
 
 impl FileStore {
     /// The store at `path`. It is opened when it is first needed, so that logins that a rule exempts need none.
     #[must_use]
     pub fn at(path: &Path) -> Self {
-        Self { path: path.to_owned(), opened: OnceCell::new() }
+        Self { path: path.to_owned(), opened: OnceCell::new(), found: RefCell::default() }
     }
 
     /// Its folder.
@@ -62,17 +71,35 @@ impl FileStore {
         }
     }
 
-    /// Opens the state of `user`: the user's own, or the table of decoys that the name falls into.
-    fn state_for(&self, user: &str) -> Result<(Option<Username>, StateFile), StoreError> {
-        if let Ok(username) = Username::parse(user) {
-            match StateFile::open(self.dir()?, &state_name(&username)) {
-                Ok(own) => return Ok((Some(username), own)),
-                Err(error) if error.is_missing() => self.check_not_enrolled(&username)?,
+    /// Opens the files of `user`: the user's own, or the table of decoys that the name falls into.
+    fn files_of(&self, user: &str) -> Result<Files, StoreError> {
+        let dir = self.dir()?;
+        if let Ok(name) = Username::parse(user) {
+            match StateFile::open(dir, &state_name(&name)) {
+                Ok(state) => {
+                    let secret = Secret::open(dir, Some(name))?;
+                    return Ok(Files { user: user.to_owned(), state, secret });
+                }
+                Err(error) if error.is_missing() => self.check_not_enrolled(&name)?,
                 Err(error) => return Err(error),
             }
         }
-        let table = StateFile::open(self.dir()?, &format!("{DECOYS}/{}", bucket_of(user)));
-        Ok((None, table.map_err(|error| error.or_missing(STORE_REMEDY))?))
+        let table = StateFile::open(dir, &format!("{DECOYS}/{}", bucket_of(user)));
+        let state = table.map_err(|error| error.or_missing(STORE_REMEDY))?;
+        Ok(Files { user: user.to_owned(), state, secret: Secret::open(dir, None)? })
+    }
+
+    /// Locks the state of `user`, of the files that were opened for the prompt if it is still the same one.
+    fn lock(&self, user: &str) -> Result<(Locked, Secret), StoreError> {
+        let mut found = self.found.take().filter(|files| files.user == user);
+        for _ in 0..LOCK_TRIES {
+            let files = found.take().map_or_else(|| self.files_of(user), Ok)?;
+            let locked = files.state.lock()?;
+            if locked.is_current(self.dir()?)? {
+                return Ok((locked, files.secret));
+            }
+        }
+        Err(StoreError::new(&self.path, Problem::Busy))
     }
 
     pub(super) fn check_not_enrolled(&self, user: &Username) -> Result<(), StoreError> {
@@ -86,22 +113,15 @@ impl FileStore {
             _ => Ok(()),
         }
     }
-
-    /// The record that goes with a state of one's own; an empty one with a decoy.
-    fn record_beside_state(&self, own: Option<&Username>) -> Result<UserRecord, StoreError> {
-        let Some(user) = own else { return Ok(UserRecord::default()) };
-        let what = "the secret file is gone though the user was enrolled; restore it or enrol the user again";
-        let path = self.path.join(secret_name(user));
-        self.record(user)?.ok_or_else(|| StoreError::invalid(&path, what))
-    }
 }
 
 impl Store for FileStore {
     fn find(&self, user: &str) -> Result<Claimant, StoreFailure> {
-        let (own, file) = self.state_for(user)?;
-        let state = state_in(&file.read()?.content, user);
-        let record = self.record_beside_state(own.as_ref())?;
+        let files = self.files_of(user)?;
+        let state = state_in(&files.state.read()?.content, user);
+        let record = files.secret.record()?;
         let enrolled = record.credentials().iter().map(|it| (it.factor.clone(), it.moving)).collect();
+        self.found.replace(Some(files));
         Ok(Claimant { user: user.to_owned(), enrolled, attempt: state.attempt, draw_key: state.draw_key })
     }
 
@@ -110,14 +130,13 @@ impl Store for FileStore {
         claimant: &Claimant,
         judge: impl FnOnce(&UserRecord, &mut LoginState) -> T,
     ) -> Result<Committed<T>, StoreFailure> {
-        let (own, file) = self.state_for(&claimant.user)?;
         #[cfg(mfa_fault = "lock-after-read")]
-        let mut newest = file.read()?;
-        let locked = file.lock()?;
+        let mut newest = self.files_of(&claimant.user)?.state.read()?;
+        let (locked, secret) = self.lock(&claimant.user)?;
         #[cfg(not(mfa_fault = "lock-after-read"))]
-        let mut newest = file.read()?;
+        let mut newest = locked.read()?;
         // Read again under the lock: a factor may have been revoked while the claimant was at the prompt.
-        let record = self.record_beside_state(own.as_ref())?;
+        let record = secret.refreshed(self.dir()?)?.record()?;
         let mut state = state_in(&newest.content, &claimant.user);
         let outcome = judge(&record, &mut state);
         match &mut newest.content {
@@ -126,6 +145,47 @@ impl Store for FileStore {
         }
         locked.commit(&newest)?;
         Ok(Committed::assertion(outcome))
+    }
+}
+
+/// The files of one claimant, open from the first look to the judgement. What they hold is not kept meanwhile.
+#[derive(Debug)]
+struct Files {
+    user: String,
+    state: StateFile,
+    secret: Secret,
+}
+
+/// An open secret file: of a user, or the one that is read for names that nobody enrolled, which then take as long.
+#[derive(Debug)]
+struct Secret {
+    user: Option<Username>,
+    file: TrustedFile,
+}
+
+impl Secret {
+    fn open(dir: &TrustedDir, user: Option<Username>) -> Result<Self, StoreError> {
+        let (name, remedy) = match &user {
+            Some(user) => (secret_name(user), SECRET_REMEDY),
+            None => (DECOY_RECORD.to_owned(), STORE_REMEDY),
+        };
+        let opened = dir.open_file(&name, OFlag::O_RDONLY, Readers::Owner);
+        Ok(Self { user, file: opened.map_err(|error| error.or_missing(remedy))? })
+    }
+
+    /// The file that has the name now: this one, unless a command replaced it.
+    fn refreshed(self, dir: &TrustedDir) -> Result<Self, StoreError> {
+        if dir.still_has(&self.file, Readers::Owner)? { Ok(self) } else { Self::open(dir, self.user) }
+    }
+
+    /// What is enrolled. For nobody it is nothing, after the same work.
+    fn record(&self) -> Result<UserRecord, StoreError> {
+        let text = self.file.read(secret_file::MAX_BYTES)?;
+        if let Some(user) = &self.user {
+            return secret_file::parse(&text, user, &self.file.path);
+        }
+        secret_file::parse(&text, &Username::nobody(), &self.file.path)?;
+        Ok(UserRecord::default())
     }
 }
 
