@@ -7,7 +7,7 @@ target := $(or $(CARGO_TARGET_DIR),target)
 module_build = $(reproducible) $(CARGO) rustc --locked --release --lib --no-default-features --crate-type cdylib
 command_build = $(reproducible) $(CARGO) build --locked --release --bin mfa-chain
 
-.PHONY: all build demo test test-rust test-e2e lint fmt clean
+.PHONY: all build demo test test-rust test-e2e other-shapes lint fmt clean
 
 all: build
 
@@ -36,6 +36,11 @@ test-rust:
 
 test-e2e:
 	tests/e2e/run
+
+# On 32 bits and on a big-endian machine; fetches compilers once. Not a part of make test.
+other-shapes:
+	@tools/require other_shapes
+	tests/other_shapes/run $(abspath $(target))/other-shapes
 
 lint:
 	@tools/require lint

@@ -21,6 +21,7 @@ use pam_mfa_chain::verifier::time::UnixTime;
 
 const POLICY: &str = r#"
 mode = "fixed"
+required_steps = 2
 [[factors]]
 id = "phone"
 type = "totp"

@@ -86,6 +86,8 @@ fn right_codes_in_the_wrong_order_are_denied() {
         let ending =
             world.login("alice", |factor| world.code(if factor == "phone" { "token" } else { "phone" }, 0));
         assert!(!ending.granted());
+        // Each was compared with the factor of its step alone, so neither is burnt.
+        assert!(world.login("alice", |factor| world.code(factor, 0)).granted());
     }
 }
 
@@ -216,6 +218,8 @@ fn a_recovery_code_stands_in_for_one_step_once() {
     let ending =
         world.login("alice", |factor| if factor == "phone" { first.clone() } else { world.code(factor, 0) });
     assert!(ending.granted(), "{ending:?}");
+    let trail = world.audit.0.borrow().join("\n");
+    assert!(trail.contains("factor=phone outcome=accepted by=recovery-code"), "{trail}");
     let ending = world.login("alice", |_| first.clone());
     assert_eq!(*ending.reason(), DenyReason::Step(Refusal::Replay));
     let second = recovery_code(2).to_groups().to_lowercase().replace('-', " ");

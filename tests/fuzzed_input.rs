@@ -139,6 +139,7 @@ const POLICY: &[&str] = &[
     "on_wrong_code = \"conceal\"\n",
     "unenrolled = \"exempt\"\nuntil = 2026-12-31\n",
     "[[factors]]\nid = \"phone\"\ntype = \"totp\"\n",
+    "required_steps = 1\n[[factors]]\nid = \"card\"\ntype = \"totp\"\n",
     "[[factors]]\nid = \"token\"\ntype = \"hotp\"\nlook_ahead = 5\n",
     "window = 2\n",
     "label = \"Authenticator app\"\n",

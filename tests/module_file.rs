@@ -9,25 +9,92 @@
 
 mod stage;
 
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
+use std::ptr;
 
-use stage::build;
+use stage::{Stage, build};
 
 #[test]
 fn the_exported_symbols_are_the_six_hooks_alone() {
     let listing = output_of("nm", &["--dynamic", "--defined-only"], &build::module());
     let mut exported: Vec<&str> = listing.lines().filter_map(|line| line.split_whitespace().last()).collect();
     exported.sort_unstable();
-    let hooks = [
-        "pam_sm_acct_mgmt",
-        "pam_sm_authenticate",
-        "pam_sm_chauthtok",
-        "pam_sm_close_session",
-        "pam_sm_open_session",
-        "pam_sm_setcred",
+    assert_eq!(exported, HOOKS);
+}
+
+const HOOKS: [&str; 6] = [
+    "pam_sm_acct_mgmt",
+    "pam_sm_authenticate",
+    "pam_sm_chauthtok",
+    "pam_sm_close_session",
+    "pam_sm_open_session",
+    "pam_sm_setcred",
+];
+
+/// libpam calls no hook so; a host of another make might.
+#[test]
+fn every_hook_ends_in_an_abort_at_null_pointers_and_wrong_counts() {
+    const ABORT: c_int = 26;
+    let stage = Stage::new();
+    let module = open(&build::module());
+    let handle = started_handle(module, &stage.services());
+    let holes: [*const c_char; 2] = [c"debug".as_ptr(), ptr::null()];
+    let calls = [
+        ("no handle", ptr::null_mut(), 0, ptr::null()),
+        ("a negative count", handle, -1, holes.as_ptr()),
+        ("no arguments where two are counted", handle, 2, ptr::null()),
+        ("a null among the arguments", handle, 2, holes.as_ptr()),
     ];
-    assert_eq!(exported, hooks);
+    for name in HOOKS {
+        // SAFETY: each hook has this signature (pam_sm_authenticate(3) and its neighbours).
+        let hook = unsafe { std::mem::transmute::<*mut c_void, Hook>(symbol(module, name)) };
+        for (case, handle, count, arguments) in calls {
+            // SAFETY: the handle is null or one of libpam; what else is wrong is what the hook has to bear.
+            assert_eq!(unsafe { hook(handle, 0, count, arguments) }, ABORT, "{name}: {case}");
+        }
+    }
+}
+
+type Hook = unsafe extern "C" fn(*mut c_void, c_int, c_int, *const *const c_char) -> c_int;
+type Start = unsafe extern "C" fn(
+    *const c_char,
+    *const c_char,
+    *const c_void,
+    *const c_char,
+    *mut *mut c_void,
+) -> c_int;
+
+fn open(module: &Path) -> *mut c_void {
+    let path = CString::new(module.as_os_str().as_bytes()).expect("a path");
+    // SAFETY: a NUL-terminated path; the module stays loaded.
+    let opened = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW) };
+    assert!(!opened.is_null(), "{}", module.display());
+    opened
+}
+
+fn symbol(module: *mut c_void, name: &str) -> *mut c_void {
+    let text = CString::new(name).expect("a name");
+    // SAFETY: what dlopen(3) gave, and a NUL-terminated name.
+    let found = unsafe { libc::dlsym(module, text.as_ptr()) };
+    assert!(!found.is_null(), "{name}");
+    found
+}
+
+/// A handle of the libpam that the module brought along. It is left to the end of the process.
+fn started_handle(module: *mut c_void, services: &Path) -> *mut c_void {
+    // SAFETY: the signature in security/pam_appl.h.
+    let start = unsafe { std::mem::transmute::<*mut c_void, Start>(symbol(module, "pam_start_confdir")) };
+    let folder = CString::new(services.as_os_str().as_bytes()).expect("a path");
+    let (conversation, mut handle) = ([ptr::null_mut::<c_void>(); 2], ptr::null_mut());
+    let (service, user) = (c"other".as_ptr(), c"alice".as_ptr());
+    // SAFETY: NUL-terminated texts, and a struct pam_conv of two pointers, which libpam copies.
+    let code =
+        unsafe { start(service, user, conversation.as_ptr().cast(), folder.as_ptr(), &raw mut handle) };
+    assert!(code == 0 && !handle.is_null(), "{code}");
+    handle
 }
 
 #[test]

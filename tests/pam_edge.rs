@@ -351,7 +351,88 @@ fn a_panic_becomes_an_abort_with_a_line_in_the_log_and_no_word_elsewhere() {
     assert!(played.prompts(0).is_empty());
     assert!(played.logged(&["event=panic", "verdict=deny"]), "{:?}", played.log);
     assert_unchanged(&played, "a panic");
+    let account = stage.play_module(&panicking).switch("--no-auth").switch("--acct").run();
+    assert_eq!((&account.report()["after_auth"]["acct"], account.stderr.as_str()), (&ABORT.into(), ""));
+    assert!(account.logged(&["event=panic", "verdict=deny"]), "{:?}", account.log);
 }
+
+#[test]
+fn two_hundred_variables_of_the_caller_change_nothing() {
+    let stage = Stage::new();
+    // Written, since pamdrive itself asks TMPDIR where to write one.
+    stage.write_service("written", &build::module(), "auth required MODULE\n");
+    let fresh = stage.take_state("alice");
+    let answers = [right_codes(0), [right_codes(0)[0].clone(), wrong_code()]];
+    let seen = |variables: &[(&str, &str)]| {
+        answers.each_ref().map(|codes| {
+            stage.put_state("alice", &fresh);
+            let play = stage.play_written("written").codes(codes);
+            let play = variables.iter().fold(play, |play, (name, value)| play.environment(name, value));
+            let played = play.run();
+            // The number of the process stands before its first `]`.
+            let log: Vec<_> =
+                played.log.iter().filter_map(|line| Some(line.split_once(']')?.1.to_owned())).collect();
+            (
+                played.code(),
+                played.shown(0),
+                log,
+                played.stderr,
+                fs::read_dir(stage.path()).expect("it").count(),
+            )
+        })
+    };
+    let plain = seen(&[]);
+    assert_eq!((plain[0].0, plain[1].0), (GRANTED, AUTH_ERR));
+    let long = "a".repeat(10_000);
+    for value in ["", "1", "../../../../tmp/x", "\u{1b}]0;%n%s\n", &long] {
+        assert_eq!(seen(&VARIABLES.map(|name| (name, value))), plain, "{:.20}", value.escape_debug());
+    }
+}
+
+/// What C libraries, libpam, Rust, shells and the callers of this module read or set. Not among them: `PATH` and
+/// `LD_PRELOAD`, which choose the program that calls the module, and the loader's debugging.
+const VARIABLES: [&str; 40] = [
+    "RUST_BACKTRACE",
+    "RUST_LIB_BACKTRACE",
+    "RUST_LOG",
+    "RUST_MIN_STACK",
+    "TZ",
+    "TZDIR",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "PWD",
+    "MAIL",
+    "TERM",
+    "XDG_CONFIG_HOME",
+    "XDG_STATE_HOME",
+    "XDG_RUNTIME_DIR",
+    "LC_ALL",
+    "LC_MESSAGES",
+    "LANG",
+    "LANGUAGE",
+    "NLSPATH",
+    "LOCPATH",
+    "GCONV_PATH",
+    "MALLOC_CHECK_",
+    "MALLOC_PERTURB_",
+    "MALLOC_ARENA_MAX",
+    "MALLOC_TRACE",
+    "TMPDIR",
+    "RES_OPTIONS",
+    "HOSTALIASES",
+    "LOCALDOMAIN",
+    "LD_LIBRARY_PATH",
+    "LD_BIND_NOT",
+    "DISPLAY",
+    "SSH_CONNECTION",
+    "SUDO_USER",
+    "PAM_USER",
+    "PAM_RHOST",
+    "MFA_CHAIN_POLICY",
+    "MFA_CHAIN_STORE",
+];
 
 /// Whatever /proc tells of the process is as before, but for its memory.
 fn assert_unchanged(played: &Played, name: &str) {

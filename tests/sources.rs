@@ -60,6 +60,20 @@ fn strangers_share_one_count_whatever_address_they_use() {
 }
 
 #[test]
+fn services_share_the_counts_of_a_user() {
+    let world = world();
+    assert!(
+        world.login_through("sshd", "alice", |factor| world.code(factor, 0)).granted(),
+        "known from now on"
+    );
+    world.clock.advance(30);
+    for service in ["sshd", "sudo", "su", "login", "cockpit"] {
+        assert!(!waits(&world.login_through(service, "alice", |_| "000000".into())), "{service}");
+    }
+    assert!(waits(&world.login_through("sshd", "alice", |factor| world.code(factor, 0))));
+}
+
+#[test]
 fn a_user_who_has_to_wait_gets_in_with_recovery_codes() {
     let world = world();
     for _ in 0..40 {

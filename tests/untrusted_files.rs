@@ -94,7 +94,7 @@ fn a_folder_inside_the_store_is_checked_like_the_store() {
 fn a_policy_that_others_can_write_or_exchange_is_refused() {
     let dir = TempDir::new().expect("a folder");
     let path = dir.path().join("policy.toml");
-    write_private(&path, "[[factors]]\nid = \"phone\"\ntype = \"totp\"\n");
+    write_private(&path, "required_steps = 1\n[[factors]]\nid = \"phone\"\ntype = \"totp\"\n");
     assert!(load_policy(&path).is_ok());
     chmod(&path, 0o644);
     assert!(load_policy(&path).is_ok(), "everybody may read it");

@@ -35,7 +35,7 @@ def add_accounts(homes):
 
 
 def chain_policy(steps, on_wrong_code="reset", rules=0):
-    lines = ["version = 1", f'on_wrong_code = "{on_wrong_code}"']
+    lines = ["version = 1", f"required_steps = {steps}", f'on_wrong_code = "{on_wrong_code}"']
     for number in range(1, steps + 1):
         lines += ["[[factors]]", f'id = "f{number}"', 'type = "totp"']
     for number in range(rules):

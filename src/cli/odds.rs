@@ -57,7 +57,7 @@ fn facts(policy: &Policy) -> Value {
 fn table(policy: &Policy) -> String {
     let mut text = format!("{:<20} {:>5} {:>10}", "", "steps", "one try");
     for (name, _) in TIMES {
-        let _ = write!(text, " {:>10}", format!("a {name}"));
+        let _ = write!(text, " {:>10}", format!("1 {name}"));
     }
     let _ = write!(text, "\n{:<20} {:>5} {:>10}", "tries judged", "", 1);
     for (_, seconds) in TIMES {

@@ -57,6 +57,8 @@ pub fn authenticate(handle: &mut PamHandle, arguments: &[&CStr], flags: PamFlag)
 
 /// `pam_sm_acct_mgmt`: never prompts, never touches a counter.
 pub fn account(handle: &mut PamHandle, arguments: &[&CStr]) -> PamResultCode {
+    #[cfg(mfa_fault = "panic")]
+    panic!("a fault of the tests");
     let request = items::request(handle);
     let (setup, audit) = match Setup::load(&request, "account", arguments) {
         Ok(loaded) => loaded,

@@ -7,6 +7,8 @@ mod decoys;
 mod enrolment;
 mod error;
 mod file_store;
+#[cfg(test)]
+mod golden;
 mod layout;
 mod policy_file;
 #[cfg(feature = "cli")]

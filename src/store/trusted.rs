@@ -232,8 +232,8 @@ impl TrustedFile {
 /// Which file it is, and its size: what was opened is no longer what has the name where one of them differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
-    device: u64,
-    inode: u64,
+    device: nix::libc::dev_t,
+    inode: nix::libc::ino_t,
     bytes: usize,
 }
 

@@ -71,9 +71,9 @@ mod tests {
 
     #[test]
     fn chances_of_common_chains_are_those_of_the_arithmetic() {
-        let totp = "[[factors]]\nid = \"a\"\ntype = \"totp\"\n";
-        let two = format!("{totp}[[factors]]\nid = \"b\"\ntype = \"totp\"\n");
-        let hotp = "[[factors]]\nid = \"a\"\ntype = \"hotp\"\nlook_ahead = 5\n";
+        let totp = "required_steps = 1\n[[factors]]\nid = \"a\"\ntype = \"totp\"\n";
+        let two = format!("{totp}[[factors]]\nid = \"b\"\ntype = \"totp\"\n").replacen('1', "2", 1);
+        let hotp = "required_steps = 1\n[[factors]]\nid = \"a\"\ntype = \"hotp\"\nlook_ahead = 5\n";
         for (text, day, year) in [(totp, 1.2e-4, 1.4e-3), (&two, 3.7e-10, 4.2e-9), (hotp, 2.1e-4, 2.3e-3)] {
             let one = chance_of_one_try(policy(text).default_chain());
             for (tries, expected) in [(41, day), (461, year)] {
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_day_has_a_cap_even_where_nothing_has_to_wait() {
-        let text = "[[factors]]\nid = \"a\"\ntype = \"totp\"\n[throttle]\nfree_failures = 20\nfirst_wait_seconds = 1\n\
+        let text = "required_steps = 1\n[[factors]]\nid = \"a\"\ntype = \"totp\"\n[throttle]\nfree_failures = 20\nfirst_wait_seconds = 1\n\
                     longest_wait_seconds = 1\nlong_after = 10000\nlock_after = 10000\nfailures_a_day = 100\n";
         assert_eq!(tries_within(2 * DAY, policy(text).throttle()), 100);
     }

@@ -19,6 +19,17 @@ fn a_wider_window_is_easier_to_guess_and_a_shorter_wait_lets_more_tries_through(
     assert!(scratch.run("odds").expect(0).mentions("tries judged"));
 }
 
+/// No figure is typed by hand there.
+#[test]
+fn the_threat_model_shows_what_is_printed_for_the_shipped_policy() {
+    let scratch = Scratch::new();
+    scratch.write("policy.toml", include_str!("../../conf/policy.toml"));
+    let printed = scratch.run("odds").expect(0).stdout;
+    let table = printed.split("\n\n").next().expect("a table");
+    assert!(table.lines().count() == 3, "{table}");
+    assert!(include_str!("../../docs/threat-model.md").contains(&format!("```\n{table}\n```\n")), "{table}");
+}
+
 #[test]
 fn a_policy_that_is_not_valid_has_no_odds() {
     let scratch = Scratch::new();

@@ -158,14 +158,9 @@ fn exchanged(context: &Context, codes: &Codes) -> Tally {
 /// with fewer codes, and a login ends in a code of its own.
 fn cut_and_flipped(context: &Context, codes: &Codes) -> Tally {
     let stage = scene::stage(context);
-    // Written out: what is left of a file that was cut between two factors is a policy too, and this key
-    // alone tells that a factor is missing.
-    let policy = TWO_COUNTERS.replacen('\n', "\nrequired_steps = 2\n", 1);
-    stage.write_policy(&policy);
     let cases = spoilt(&stage);
     let make = || {
         let stage = scene::stage(context);
-        stage.write_policy(&policy);
         let fresh = ["policy", "secrets", "state"].map(|target| {
             let path = paths(&stage, target).remove(0);
             let bytes = fs::read(&path).expect("a file");

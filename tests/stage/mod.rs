@@ -20,6 +20,7 @@ use token::Token;
 
 /// Two counters in a fixed order. Their codes depend on no clock.
 pub const TWO_COUNTERS: &str = r#"version = 1
+required_steps = 2
 [[factors]]
 id = "phone"
 label = "Authenticator app"

@@ -36,10 +36,14 @@ pub type Engine<'a> = Orchestrator<'a, MemoryStore, SetClock, Listed, Trail>;
 pub type Open<'a> = Attempt<'a, MemoryStore, SetClock, Listed, Trail>;
 
 impl World {
-    /// A world under `policy`; nobody is enrolled.
+    /// A world under `policy`; nobody is enrolled. One that does not say how many steps there are asks for all of
+    /// its factors.
     pub fn new(policy: &str) -> Self {
+        let said = policy.split('[').next().is_some_and(|top| top.contains("required_steps"));
+        let steps = format!("required_steps = {}\n", policy.matches("[[factors]]").count());
+        let policy = if said { policy.to_owned() } else { steps + policy };
         Self {
-            policy: Policy::parse(policy, "policy.toml").unwrap_or_else(|error| panic!("{error}")),
+            policy: Policy::parse(&policy, "policy.toml").unwrap_or_else(|error| panic!("{error}")),
             store: MemoryStore::new(DrawKey([9; 32])),
             clock: SetClock(Cell::new(NOW)),
             accounts: Listed::default(),

@@ -90,6 +90,7 @@ fn log_in(scratch: &Scratch, module: &Path, libpam: &dyn Libpam, number: u32) ->
 const SERVICE: &str = "demo-fixed";
 
 const POLICY: &str = r#"version = 1
+required_steps = 2
 
 [[factors]]
 id = "first"

@@ -124,6 +124,7 @@ pub const RANDOM: &str = "demo-random";
 
 /// The policy of the demonstration.
 pub const POLICY: &str = r#"version = 1
+required_steps = 3
 
 [[factors]]
 id = "phone"

@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn parse(rules: &str) -> Policy {
-        let head = "[[factors]]\nid='phone'\ntype='totp'\n[chains.admin]\nmode='random'\n";
+        let head = "required_steps=1\n[[factors]]\nid='phone'\ntype='totp'\n[chains.admin]\nmode='random'\n";
         Policy::parse(&format!("{head}{rules}"), "policy.toml").unwrap()
     }
 

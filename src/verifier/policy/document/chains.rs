@@ -49,8 +49,14 @@ pub(super) fn read_default(settings: &Settings, factors: &[ReadFactor]) -> Resul
     let chain = settings.apply(assemble(Policy::DEFAULT_CHAIN, all).ok_or_else(empty)?);
     match &settings.required_steps {
         Some(steps) => with_own_steps(chain, steps),
-        None => Ok(chain),
+        None => Err(missing_steps(chain.factor_count())),
     }
+}
+
+/// Counted from the factors instead, a policy that was cut off between two of them would ask for fewer codes.
+fn missing_steps(factors: usize) -> Problem {
+    let example = format!("`required_steps = {factors}` above the first table takes one of each factor");
+    Problem::at_start(format!("missing key `required_steps`, how many codes a login takes; {example}"))
 }
 
 /// A chain of `[chains.NAME]`, which inherits what it leaves out.
@@ -71,7 +77,7 @@ pub(super) fn read_named(
     match (&own.required_steps, &settings.required_steps) {
         (Some(steps), _) => with_own_steps(chain, steps),
         (None, Some(steps)) => with_inherited_steps(chain, steps, name),
-        (None, None) => Ok(chain),
+        (None, None) => Err(missing_steps(factors.len())),
     }
 }
 
@@ -169,22 +175,28 @@ const UNENROLLED: &[(&str, bool)] = &[("deny", false), ("exempt", true)];
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Case, TWO, check, parsed, refusal};
+    use super::super::tests::{Case, TWO, TWO_FACTORS, check, parsed, refusal};
 
     #[test]
     fn chains_that_nobody_could_pass_or_write_are_refused() {
-        check("", TWO, TOP_LEVEL);
+        check("", TWO_FACTORS, TOP_LEVEL);
         check(TWO, "", NAMED);
-        let inherited = refusal(&format!("required_steps = 2\n{TWO}[chains.x]\nfactors = ['a']"));
+        let inherited = refusal(&format!("{TWO}[chains.x]\nfactors = ['a']"));
         assert_eq!(
             inherited,
             "8:9: `x` has fewer factors (1) than the `required_steps` of the top level (2); write its own `required_steps`"
         );
-        parsed(&format!("required_steps = 2\n{TWO}[chains.x]\nfactors = ['b']\nrequired_steps = 1"));
+        parsed(&format!("{TWO}[chains.x]\nfactors = ['b']\nrequired_steps = 1"));
         parsed(&format!("{TWO}[chains.x]\nunenrolled = 'exempt'\nuntil = 2026-12-31"));
     }
 
     const TOP_LEVEL: &[Case] = &[
+        (
+            "steps not said",
+            "mode = 'random'",
+            "1:1: missing key `required_steps`, how many codes a login takes; `required_steps = 2` above the first \
+             table takes one of each factor",
+        ),
         ("mode", "mode = 'Random'", "1:8: unknown mode `Random`; known: fixed, random"),
         ("on_wrong_code", "on_wrong_code = 'x'", "1:17: unknown on_wrong_code `x`; known: reset, conceal"),
         ("unenrolled", "unenrolled = 'x'", "1:14: unknown unenrolled `x`; known: deny, exempt"),
@@ -221,30 +233,30 @@ mod tests {
     ];
 
     const NAMED: &[Case] = &[
-        ("default", "[chains.default]", "7:9: `default` is the chain of the top level; write its keys there"),
+        ("default", "[chains.default]", "8:9: `default` is the chain of the top level; write its keys there"),
         (
             "name",
             "[chains.Admin]",
-            "7:9: `Admin` is not a chain name: 1 to 32 of the characters a-z, 0-9, `_` and `-`",
+            "8:9: `Admin` is not a chain name: 1 to 32 of the characters a-z, 0-9, `_` and `-`",
         ),
-        ("no factors", "[chains.x]\nfactors = []", "8:11: an empty chain: no factors"),
-        ("unknown factor", "[chains.x]\nfactors = ['a', 'c']", "8:17: unknown factor `c`; known: a, b"),
-        ("factor twice", "[chains.x]\nfactors = ['a', 'a']", "8:17: `a` is in this chain already"),
+        ("no factors", "[chains.x]\nfactors = []", "9:11: an empty chain: no factors"),
+        ("unknown factor", "[chains.x]\nfactors = ['a', 'c']", "9:17: unknown factor `c`; known: a, b"),
+        ("factor twice", "[chains.x]\nfactors = ['a', 'a']", "9:17: `a` is in this chain already"),
         (
             "own steps",
             "[chains.x]\nfactors = ['a']\nrequired_steps = 2",
-            "9:18: `required_steps` is 2; it must be 1 to 1, as many as the chain has factors (1)",
+            "10:18: `required_steps` is 2; it must be 1 to 1, as many as the chain has factors (1)",
         ),
         (
             "lone deadline",
             "[chains.x]\nuntil = 2026-12-31",
-            "8:9: `until` means something with `unenrolled = \"exempt\"` only",
+            "9:9: `until` means something with `unenrolled = \"exempt\"` only",
         ),
         (
             "no deadline",
             "[chains.x]\nunenrolled = 'exempt'",
-            "8:14: `exempt` needs a deadline; write `until = 2026-12-31` or another day",
+            "9:14: `exempt` needs a deadline; write `until = 2026-12-31` or another day",
         ),
-        ("no table", "[chains]\nx = 3", "8:5: integer `3`; it must be a table"),
+        ("no table", "[chains]\nx = 3", "9:5: integer `3`; it must be a table"),
     ];
 }

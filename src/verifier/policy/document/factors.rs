@@ -120,7 +120,7 @@ mod tests {
         {
             parsed(&format!("{FACTOR}{accepted}"));
         }
-        parsed(&format!("{hotp}type = 'hotp'\nlook_ahead = 1"));
+        parsed(&format!("required_steps = 1\n{hotp}type = 'hotp'\nlook_ahead = 1"));
     }
 
     const WITHOUT_FACTORS: &[Case] = &[
@@ -141,32 +141,32 @@ mod tests {
     ];
 
     const OF_ANY_KIND: &[Case] = &[
-        ("window", "window = 11", "4:10: `window` is 11; it must be 0 to 10"),
-        ("negative window", "window = -1", "4:10: `window` is -1; it must be 0 to 10"),
-        ("hotp's key", "look_ahead = 10", "4:14: `look_ahead` is for type `hotp` only"),
-        ("digits", "digits = 9", "4:10: `digits` is 9; it must be 6 to 8"),
-        ("period", "period = 121", "4:10: `period` is 121; it must be 15 to 120"),
-        ("algorithm", "algorithm = 'sha1'", "4:13: unknown algorithm `sha1`; known: SHA1, SHA256, SHA512"),
+        ("window", "window = 11", "5:10: `window` is 11; it must be 0 to 10"),
+        ("negative window", "window = -1", "5:10: `window` is -1; it must be 0 to 10"),
+        ("hotp's key", "look_ahead = 10", "5:14: `look_ahead` is for type `hotp` only"),
+        ("digits", "digits = 9", "5:10: `digits` is 9; it must be 6 to 8"),
+        ("period", "period = 121", "5:10: `period` is 121; it must be 15 to 120"),
+        ("algorithm", "algorithm = 'sha1'", "5:13: unknown algorithm `sha1`; known: SHA1, SHA256, SHA512"),
         (
             "blank label",
             "label = ' '",
-            "4:9: ` ` is not a label: 1 to 64 printable ASCII characters, not all blank",
+            "5:9: ` ` is not a label: 1 to 64 printable ASCII characters, not all blank",
         ),
         (
             "escape in label",
             "label = \"\\u001b\"",
-            "4:9: `\\u{1b}` is not a label: 1 to 64 printable ASCII characters, not all blank",
+            "5:9: `\\u{1b}` is not a label: 1 to 64 printable ASCII characters, not all blank",
         ),
         (
             "label that sudo replaces",
             "label = 'PassWord app'",
-            "4:9: the prompt for `phone` begins with \"password\"; sudo would replace it",
+            "5:9: the prompt for `phone` begins with \"password\"; sudo would replace it",
         ),
-        ("the same id", "[[factors]]\nid = 'phone'\ntype = 'hotp'", "5:6: another factor has the id `phone`"),
+        ("the same id", "[[factors]]\nid = 'phone'\ntype = 'hotp'", "6:6: another factor has the id `phone`"),
         (
             "the same label",
             "[[factors]]\nid = 'x'\ntype = 'hotp'\nlabel = 'phone'",
-            "7:9: another factor has the label `phone`; prompts couldn't tell them apart",
+            "8:9: another factor has the label `phone`; prompts couldn't tell them apart",
         ),
     ];
 

@@ -61,14 +61,17 @@ const FAILURE_BYTES: usize = 200;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::tests::{Case, FACTOR, check, parsed, refusal};
+    use crate::verifier::policy::{Policy, PromptPolicy};
 
     #[test]
     fn prompts_that_mislead_are_refused() {
         let long = format!("text = '{}{{label}}'", "x".repeat(508));
         check(&format!("{FACTOR}[prompt]\n"), "", PROMPTS);
         let refused = refusal(&format!("{FACTOR}[prompt]\n{long}"));
-        assert_eq!(refused, "5:8: the prompt for `phone` has 513 bytes; at most 512");
+        assert_eq!(refused, "6:8: the prompt for `phone` has 513 bytes; at most 512");
         for accepted in ["text = 'Code: '", "text = 'Your password app: '", &long.replacen("xx", "x", 1)] {
             parsed(&format!("{FACTOR}[prompt]\n{accepted}"));
         }
@@ -77,21 +80,63 @@ mod tests {
         assert_eq!(named.prompt().render("Password app", 1, 1), "Code of Password app: ");
     }
 
+    proptest! {
+        #[test]
+        fn whatever_the_policy_says_prompts_are_printable_and_short(
+            texts in (text(), text(), text()),
+            count in 1_usize..=32,
+        ) {
+            let (label, prompt, failure) = texts;
+            let factor = |number: usize| {
+                let label = if number == 0 { label.clone() } else { format!("Token {number}") };
+                format!("[[factors]]\nid = 'f{number}'\ntype = 'totp'\nlabel = {}\n", quoted(&label))
+            };
+            let factors: String = (0..count).map(factor).collect();
+            let (text, failure) = (quoted(&prompt), quoted(&failure));
+            let policy = format!("required_steps = {count}\n{factors}[prompt]\ntext = {text}\nfailure = {failure}\n");
+            let Ok(policy) = Policy::parse(&policy, "p") else { return Ok(()) };
+            let mut shown: Vec<String> = policy.prompt().failure_message().map(str::to_owned).into_iter().collect();
+            for (step, factor) in (1..).zip(policy.factors()) {
+                shown.push(policy.prompt().render(factor.label.as_str(), step, count));
+            }
+            for text in shown {
+                prop_assert!(text.len() <= PromptPolicy::MAX_BYTES && !text.is_empty(), "{text:?}");
+                prop_assert!(text.bytes().all(|byte| matches!(byte, 0x20..=0x7e)), "{text:?}");
+            }
+        }
+    }
+
+    /// Mostly what is taken, with now and then a character that must not be.
+    fn text() -> impl Strategy<Value = String> {
+        let part = prop_oneof![
+            8 => "[ -~]{0,12}".prop_map(|plain| plain.replace(['{', '}'], "")),
+            4 => proptest::sample::select(vec!["{label}", "{step}", "{steps}"]).prop_map(str::to_owned),
+            1 => any::<char>().prop_map(String::from),
+            1 => (0_u8..0x20).prop_map(|byte| char::from(byte).to_string()),
+        ];
+        proptest::collection::vec(part, 1..12).prop_map(|parts| parts.concat())
+    }
+
+    fn quoted(text: &str) -> String {
+        let escaped = text.chars().map(|letter| format!("\\U{:08x}", u32::from(letter)));
+        format!("\"{}\"", escaped.collect::<String>())
+    }
+
     const PROMPTS: &[Case] = &[
-        ("empty", "text = ''", "5:8: the prompt is empty"),
+        ("empty", "text = ''", "6:8: the prompt is empty"),
         (
             "placeholder",
             "text = '{user}'",
-            "5:8: unknown placeholder `{user}`; known: {label}, {step}, {steps}",
+            "6:8: unknown placeholder `{user}`; known: {label}, {step}, {steps}",
         ),
-        ("control character", "text = \"a\\n\"", "5:8: the prompt holds more than printable ASCII"),
+        ("control character", "text = \"a\\n\"", "6:8: the prompt holds more than printable ASCII"),
         (
             "like a password's",
             "text = 'PASSWORD: '",
-            "5:8: the prompt for `phone` begins with \"password\"; sudo would replace it",
+            "6:8: the prompt for `phone` begins with \"password\"; sudo would replace it",
         ),
-        ("echo", "echo = 'no'", "5:8: string \"no\"; it must be true or false"),
-        ("failure", "failure = 'é'", "5:11: `failure` must be printable ASCII, at most 200 characters"),
-        ("key", "txt = ''", "5:1: unknown key `txt`; known: text, echo, failure"),
+        ("echo", "echo = 'no'", "6:8: string \"no\"; it must be true or false"),
+        ("failure", "failure = 'é'", "6:11: `failure` must be printable ASCII, at most 200 characters"),
+        ("key", "txt = ''", "6:1: unknown key `txt`; known: text, echo, failure"),
     ];
 }

@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_rule_that_an_earlier_one_covers_is_refused_by_its_line() {
-        let never = "this rule can never match; the rule in line 4 comes first";
+        let never = "this rule can never match; the rule in line 5 comes first";
         let cases = [
             ("", "users = ['a']", true),
             ("", "", true),
@@ -145,54 +145,54 @@ mod tests {
     }
 
     const RULES: &[Case] = &[
-        ("nothing", "users = ['a']", "5:1: this rule does nothing; write either `chain` or `action`"),
+        ("nothing", "users = ['a']", "6:1: this rule does nothing; write either `chain` or `action`"),
         (
             "both",
             "chain = 'admin'\naction = 'deny'",
-            "7:10: this rule has both `chain` and `action`; write one of them",
+            "8:10: this rule has both `chain` and `action`; write one of them",
         ),
-        ("action", "action = 'allow'", "6:10: unknown action `allow`; known: exempt, deny"),
-        ("chain", "chain = 'admim'", "6:9: unknown chain `admim`; known: default, admin"),
+        ("action", "action = 'allow'", "7:10: unknown action `allow`; known: exempt, deny"),
+        ("chain", "chain = 'admim'", "7:9: unknown chain `admim`; known: default, admin"),
         (
             "key",
             "user = ['a']",
-            "6:1: unknown key `user`; known: services, users, groups, from, ttys, chain, action",
+            "7:1: unknown key `user`; known: services, users, groups, from, ttys, chain, action",
         ),
-        ("text for a list", "users = 'a'", "6:9: string \"a\"; it must be a list"),
+        ("text for a list", "users = 'a'", "7:9: string \"a\"; it must be a list"),
         (
             "empty list",
             "users = []\naction = 'deny'",
-            "6:9: `users` is empty, so this rule can never match; leave it out to match any",
+            "7:9: `users` is empty, so this rule can never match; leave it out to match any",
         ),
         (
             "empty networks",
             "from = []\naction = 'deny'",
-            "6:8: `from` is empty, so this rule can never match; leave it out to match any",
+            "7:8: `from` is empty, so this rule can never match; leave it out to match any",
         ),
         (
             "empty name",
             "groups = ['a', '']\naction = 'deny'",
-            "6:16: `` is no name: it is empty or holds control characters",
+            "7:16: `` is no name: it is empty or holds control characters",
         ),
         (
             "control character",
             "services = [\"a\\t\"]\naction = 'deny'",
-            "6:13: `a\\t` is no name: it is empty or holds control characters",
+            "7:13: `a\\t` is no name: it is empty or holds control characters",
         ),
         (
             "host bits",
             "from = ['10.1.2.3/8']\naction = 'deny'",
-            "6:9: `10.1.2.3/8` has bits set beyond its prefix; the network is `10.0.0.0/8`",
+            "7:9: `10.1.2.3/8` has bits set beyond its prefix; the network is `10.0.0.0/8`",
         ),
         (
             "host name",
             "from = ['::1', 'h']\naction = 'deny'",
-            "6:16: `h` is neither an address nor a network",
+            "7:16: `h` is neither an address nor a network",
         ),
         (
             "terminal",
             "ttys = ['*1']\naction = 'deny'",
-            "6:9: `*1` has a `*` before its end; only a trailing `*` matches any rest",
+            "7:9: `*1` has a `*` before its end; only a trailing `*` matches any rest",
         ),
     ];
 }

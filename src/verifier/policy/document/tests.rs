@@ -6,7 +6,7 @@ use crate::verifier::policy::{ChainSpec, Mode, OnWrongCode, Policy, Unenrolled};
 use crate::verifier::time::UnixTime;
 
 #[test]
-fn the_smallest_policy_is_one_factor() {
+fn the_smallest_policy_is_one_factor_and_how_many_steps() {
     let policy = parsed(FACTOR);
     let chain = policy.default_chain();
     assert_eq!((chain.name(), chain.mode(), chain.required_steps()), ("default", Mode::Fixed, 1));
@@ -59,10 +59,19 @@ fn values_of_factors_rules_prompt_and_throttle_arrive() {
 }
 
 #[test]
-fn a_chain_without_required_steps_needs_all_of_its_factors() {
-    let policy = parsed(&format!("{TWO}[chains.one]\nfactors = ['a']\n[chains.both]\nmode='random'\n"));
-    let steps = |name| policy.chain(name).map(ChainSpec::required_steps);
-    assert_eq!((steps("default"), steps("one"), steps("both")), (Some(2), Some(1), Some(2)));
+fn a_policy_cut_off_anywhere_asks_for_no_fewer_codes() {
+    let whole = parsed(FULL).default_chain().required_steps();
+    let (mut cut_off, mut refused) = (0, 0);
+    for end in (0..FULL.len()).filter(|end| FULL.is_char_boundary(*end)) {
+        match Policy::parse(&FULL[..end], "p") {
+            Ok(policy) => {
+                assert_eq!(policy.default_chain().required_steps(), whole, "cut at byte {end}");
+                cut_off += 1;
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(cut_off > 0 && refused > 0, "{cut_off} cut behind the factors, {refused} before");
 }
 
 #[test]
@@ -147,8 +156,11 @@ pub(super) fn check(head: &str, tail: &str, cases: &[Case]) {
     }
 }
 
-pub(super) const FACTOR: &str = "[[factors]]\nid = 'phone'\ntype = 'totp'\n";
-pub(super) const TWO: &str = "[[factors]]\nid = 'a'\ntype = 'totp'\n[[factors]]\nid = 'b'\ntype = 'totp'\n";
+pub(super) const FACTOR: &str = "required_steps = 1\n[[factors]]\nid = 'phone'\ntype = 'totp'\n";
+pub(super) const TWO: &str =
+    "required_steps = 2\n[[factors]]\nid = 'a'\ntype = 'totp'\n[[factors]]\nid = 'b'\ntype = 'totp'\n";
+pub(super) const TWO_FACTORS: &str =
+    "[[factors]]\nid = 'a'\ntype = 'totp'\n[[factors]]\nid = 'b'\ntype = 'totp'\n";
 
 const FULL: &str = r#"version = 1
 mode = "random"

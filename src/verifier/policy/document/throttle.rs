@@ -97,40 +97,40 @@ mod tests {
     }
 
     const THROTTLES: &[Case] = &[
-        ("free", "free_failures = 0", "5:17: `free_failures` is 0; it must be 1 to 20"),
-        ("free", "free_failures = 21", "5:17: `free_failures` is 21; it must be 1 to 20"),
-        ("wait", "lock_wait_seconds = 604801", "5:21: `lock_wait_seconds` is 604801; it must be 1 to 604800"),
-        ("day", "failures_a_day = 9", "5:18: `failures_a_day` is 9; it must be 10 to 10000"),
-        ("delay", "fail_delay_seconds = 31", "5:22: `fail_delay_seconds` is 31; it must be 0 to 30"),
+        ("free", "free_failures = 0", "6:17: `free_failures` is 0; it must be 1 to 20"),
+        ("free", "free_failures = 21", "6:17: `free_failures` is 21; it must be 1 to 20"),
+        ("wait", "lock_wait_seconds = 604801", "6:21: `lock_wait_seconds` is 604801; it must be 1 to 604800"),
+        ("day", "failures_a_day = 9", "6:18: `failures_a_day` is 9; it must be 10 to 10000"),
+        ("delay", "fail_delay_seconds = 31", "6:22: `fail_delay_seconds` is 31; it must be 0 to 30"),
         (
             "long before free",
             "long_after = 4",
-            "5:14: `long_after` is 4; it must be at least `free_failures` (5)",
+            "6:14: `long_after` is 4; it must be at least `free_failures` (5)",
         ),
         (
             "lock before long",
             "lock_after = 19",
-            "5:14: `lock_after` is 19; it must be at least `long_after` (20)",
+            "6:14: `lock_after` is 19; it must be at least `long_after` (20)",
         ),
         (
             "long after lock",
             "long_after = 101",
-            "5:14: `long_after` is 101; it must be at most `lock_after` (100)",
+            "6:14: `long_after` is 101; it must be at most `lock_after` (100)",
         ),
         (
             "first beyond longest",
             "first_wait_seconds = 901",
-            "5:22: `first_wait_seconds` is 901; it must be at most `longest_wait_seconds` (900)",
+            "6:22: `first_wait_seconds` is 901; it must be at most `longest_wait_seconds` (900)",
         ),
         (
             "both written",
             "lock_wait_seconds = 9\nlong_wait_seconds = 1000\nlongest_wait_seconds = 900",
-            "5:21: `lock_wait_seconds` is 9; it must be at least `long_wait_seconds` (1000)",
+            "6:21: `lock_wait_seconds` is 9; it must be at least `long_wait_seconds` (1000)",
         ),
         (
             "key",
             "free = 1",
-            "5:1: unknown key `free`; known: free_failures, first_wait_seconds, longest_wait_seconds, long_after, long_wait_seconds, lock_after, lock_wait_seconds, failures_a_day, fail_delay_seconds",
+            "6:1: unknown key `free`; known: free_failures, first_wait_seconds, longest_wait_seconds, long_after, long_wait_seconds, lock_after, lock_wait_seconds, failures_a_day, fail_delay_seconds",
         ),
     ];
 }

@@ -1,0 +1,161 @@
+//! `SECURITY.md` says of each promise which tests show it. Every name there has to exist, so that the page can't
+//! promise what nothing checks any more.
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// The promises are numbered, so that other pages and reports can name them.
+const PROMISES: usize = 30;
+
+#[test]
+fn every_check_that_security_md_names_exists() {
+    let page = read("SECURITY.md");
+    assert_eq!(wrong_in(&page, &checks()), Vec::<String>::new());
+}
+
+#[test]
+fn a_page_that_names_what_is_not_there_is_told() {
+    let checks = checks();
+    let row = "| S1 | A promise. | F3, `codes_of_rfc_4226_appendix_d`, `make faults`, `tests/e2e` |";
+    for (change, expected) in [
+        (("F3", "F99"), "S1: F99 is no row"),
+        (("appendix_d", "appendix_x"), "S1: `codes_of_rfc_4226_appendix_x` is no test"),
+        (("`make faults`", "`make nothing`"), "S1: `make nothing` is no target"),
+        (("tests/e2e", "tests/none"), "S1: `tests/none` is not there"),
+        (("S1", "S2"), "S2 stands where S1 should"),
+        (
+            ("F3, `codes_of_rfc_4226_appendix_d`, `make faults`, `tests/e2e`", "trust us"),
+            "S1: no check and no `Not ",
+        ),
+    ] {
+        let wrong = wrong_in(&row.replace(change.0, change.1), &checks);
+        assert!(wrong.iter().any(|line| line.starts_with(expected)), "{change:?}: {wrong:?}");
+    }
+    assert_eq!(wrong_in(row, &checks), ["1 promises, 30 are wanted"]);
+}
+
+/// What a page of promises gets wrong.
+fn wrong_in(page: &str, checks: &Checks) -> Vec<String> {
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with("| S"))
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect();
+    let mut wrong = Vec::new();
+    for (number, row) in (1..).zip(&rows) {
+        let [name, promise, shown_by] = row[..] else {
+            wrong.push(format!("{} has {} cells", row[0], row.len()));
+            continue;
+        };
+        if name != format!("S{number}") {
+            wrong.push(format!("{name} stands where S{number} should"));
+        }
+        let named = names(shown_by);
+        if named.is_empty() && !promise.starts_with("Not ") {
+            wrong.push(format!("{name}: no check and no `Not built` or `Not offered`"));
+        }
+        wrong.extend(
+            named.iter().filter_map(|check| checks.lack(check)).map(|what| format!("{name}: {what}")),
+        );
+    }
+    if rows.len() != PROMISES {
+        wrong.push(format!("{} promises, {PROMISES} are wanted", rows.len()));
+    }
+    wrong
+}
+
+/// Rows of the fault plan as they are, tests, targets and folders in their backquotes.
+fn names(cell: &str) -> Vec<String> {
+    let quoted = cell.split('`').skip(1).step_by(2).map(|name| format!("`{name}`"));
+    let plain =
+        cell.split('`').step_by(2).flat_map(|text| text.split(|letter: char| !letter.is_alphanumeric()));
+    let rows = plain.filter(|word| {
+        word.starts_with('F') && word[1..].starts_with(|letter: char| letter.is_ascii_digit())
+    });
+    rows.map(str::to_owned).chain(quoted).collect()
+}
+
+/// What there is to name.
+struct Checks {
+    tests: BTreeSet<String>,
+    rows: BTreeSet<String>,
+    targets: BTreeSet<String>,
+}
+
+impl Checks {
+    fn lack(&self, name: &str) -> Option<String> {
+        let bare = name.trim_matches('`');
+        let (there, kind) = if bare == name {
+            (self.rows.contains(bare), "no row of the fault plan")
+        } else if let Some(target) = bare.strip_prefix("make ") {
+            (self.targets.contains(target), "no target")
+        } else if bare.contains('/') {
+            (root().join(bare).exists(), "not there")
+        } else {
+            (self.tests.contains(bare), "no test")
+        };
+        (!there).then(|| format!("{name} is {kind}"))
+    }
+}
+
+fn checks() -> Checks {
+    let (mut tests, mut targets) = (BTreeSet::new(), BTreeSet::new());
+    for folder in ["src", "tests"] {
+        for path in files_below(&root().join(folder)) {
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            match path.extension().and_then(|kind| kind.to_str()) {
+                Some("rs") => tests.extend(rust_tests(&text)),
+                Some("py") => {
+                    tests.extend(words_after(&text, "def ").filter(|name| name.starts_with("test_")));
+                }
+                _ => {}
+            }
+        }
+    }
+    let rules =
+        files_below(root()).into_iter().filter(|path| path.extension().is_some_and(|kind| kind == "mk"));
+    for path in rules.chain([root().join("Makefile")]) {
+        let text = fs::read_to_string(&path).expect("rules of make");
+        targets.extend(text.lines().filter_map(|line| Some(line.split_once(':')?.0.to_owned())));
+    }
+    let rows = words_after(&read("tests/faults/plan.rs"), "Row { name: \"").collect();
+    let found = Checks { tests, rows, targets };
+    assert!(found.tests.len() > 200 && found.rows.len() > 10, "the search itself is broken");
+    found
+}
+
+/// The functions below `#[test]`, whatever attributes stand between.
+fn rust_tests(text: &str) -> Vec<String> {
+    let below = text.split("#[test]").skip(1);
+    below.filter_map(|text| words_after(text, "fn ").next()).collect()
+}
+
+fn words_after<'a>(text: &'a str, before: &'a str) -> impl Iterator<Item = String> + 'a {
+    let name = |rest: &str| {
+        rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().map(str::to_owned)
+    };
+    text.split(before).skip(1).filter_map(name)
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(root().join(name)).expect(name)
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if entry.is_dir() && !name.starts_with('.') && name != "target" && name != "build" {
+            found.extend(files_below(&entry));
+        } else if entry.is_file() {
+            found.push(entry);
+        }
+    }
+    found
+}
