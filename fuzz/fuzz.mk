@@ -20,8 +20,8 @@ fuzz:
 	@fuzz/run $(abspath $(target))/fuzz $(FUZZ_SECONDS) $(FUZZ)
 
 # Lines of the engine and the store that these tests pass through, in their own process or in the command.
-coverage_tests := chain_properties command command_check engine file_store fuzzed_input model otp_vectors rehearsal \
-	shipped_conf sources this_host untrusted_files
+coverage_tests := chain_properties clock command command_check draws engine file_store fuzzed_input model otp_vectors \
+	recovery_codes rehearsal shipped_conf sources this_host untrusted_files
 coverage:
 	@tools/require test
 	@$(call install_tool,cargo-tarpaulin)

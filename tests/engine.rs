@@ -5,11 +5,9 @@
 mod world;
 
 use pam_mfa_chain::verifier::attempt::{Begin, Submission};
-use pam_mfa_chain::verifier::recovery::{RecoveryCode, RecoveryHash, RecoverySet};
 use pam_mfa_chain::verifier::request::Request;
 use pam_mfa_chain::verifier::verdict::{DenyReason, Exemption, Refusal, Verdict};
 use world::{World, typed};
-use zeroize::Zeroizing;
 
 const TWO: &str = r#"
 [[factors]]
@@ -30,17 +28,6 @@ fn conceal() -> World {
     let world = World::new(&format!("on_wrong_code = \"conceal\"\n{TWO}"));
     world.enrol_all("alice");
     world
-}
-
-fn with_recovery(codes: &[u8]) -> World {
-    let world = World::new(TWO);
-    let hashes = codes.iter().map(|byte| RecoveryHash::of(&recovery_code(*byte), [*byte; 16])).collect();
-    world.enrol("alice", &["phone", "token"], RecoverySet::new(77, hashes));
-    world
-}
-
-fn recovery_code(byte: u8) -> RecoveryCode {
-    RecoveryCode::from_entropy(Zeroizing::new([byte; RecoveryCode::BYTES]))
 }
 
 #[test]
@@ -209,60 +196,6 @@ fn eight_digits_are_asked_of_a_credential_that_has_eight() {
         DenyReason::Step(Refusal::Malformed)
     );
     assert!(world.login("alice", |_| format!(" {} {} ", &code[..4], &code[4..])).granted());
-}
-
-#[test]
-fn a_recovery_code_stands_in_for_one_step_once() {
-    let world = with_recovery(&[1, 2]);
-    let first = recovery_code(1).to_groups().to_string();
-    let ending =
-        world.login("alice", |factor| if factor == "phone" { first.clone() } else { world.code(factor, 0) });
-    assert!(ending.granted(), "{ending:?}");
-    let trail = world.audit.0.borrow().join("\n");
-    assert!(trail.contains("factor=phone outcome=accepted by=recovery-code"), "{trail}");
-    let ending = world.login("alice", |_| first.clone());
-    assert_eq!(*ending.reason(), DenyReason::Step(Refusal::Replay));
-    let second = recovery_code(2).to_groups().to_lowercase().replace('-', " ");
-    let ending =
-        world.login("alice", |factor| if factor == "token" { second.clone() } else { world.code(factor, 1) });
-    assert!(ending.granted(), "{ending:?}");
-    let state = world.store.state("alice").expect("state");
-    assert_eq!(state.recovery.used, 0b11);
-}
-
-#[test]
-fn one_recovery_code_is_not_good_for_two_steps() {
-    for text in ["", "on_wrong_code = \"conceal\"\n"] {
-        let world = World::new(&format!("{text}{TWO}"));
-        let hash = RecoveryHash::of(&recovery_code(1), [1; 16]);
-        world.enrol("alice", &["phone", "token"], RecoverySet::new(77, vec![hash]));
-        let ending = world.login("alice", |_| recovery_code(1).to_groups().to_string());
-        assert_eq!(*ending.reason(), DenyReason::Step(Refusal::Replay));
-    }
-}
-
-#[test]
-fn a_new_recovery_set_voids_the_old_one_and_its_marks() {
-    let world = with_recovery(&[1]);
-    let old = recovery_code(1).to_groups().to_string();
-    assert!(
-        world
-            .login("alice", |factor| if factor == "phone" { old.clone() } else { world.code(factor, 0) })
-            .granted()
-    );
-    let mut state = world.store.state("alice").expect("state");
-    let set = RecoverySet::new(78, vec![RecoveryHash::of(&recovery_code(2), [2; 16]); 2]).expect("a set");
-    assert_eq!(state.recovery_codes_left(&set), 2);
-    state.use_recovery_code(&set, 1, pam_mfa_chain::verifier::time::UnixTime::default());
-    assert_eq!(state.recovery_codes_left(&set), 1);
-    assert!(!state.recovery_code_is_used(&set, 0), "the mark was of the old set");
-}
-
-#[test]
-fn a_recovery_code_of_somebody_else_is_refused() {
-    let world = with_recovery(&[1]);
-    let ending = world.login("alice", |_| recovery_code(3).to_groups().to_string());
-    assert_eq!(*ending.reason(), DenyReason::Step(Refusal::WrongRecoveryCode));
 }
 
 #[test]
@@ -446,63 +379,6 @@ fn a_factor_whose_kind_changed_in_the_policy_counts_as_not_enrolled() {
     let moved = World { policy: hotp.policy, ..totp };
     let ending = moved.login("alice", |_| "000000".into());
     assert_eq!(*ending.reason(), DenyReason::Step(Refusal::Unenrolled));
-}
-
-const RANDOM: &str = r#"
-mode = "random"
-required_steps = 2
-[[factors]]
-id = "a"
-type = "totp"
-[[factors]]
-id = "b"
-type = "totp"
-[[factors]]
-id = "c"
-type = "totp"
-[[factors]]
-id = "d"
-type = "totp"
-"#;
-
-fn drawn(world: &World, user: &str) -> String {
-    match world.engine().begin(&Request::new("sshd", user)) {
-        Begin::Attempt(attempt) => attempt.expected().factor.id.to_string(),
-        Begin::Over(verdict) => panic!("{verdict:?}"),
-    }
-}
-
-#[test]
-fn a_draw_stays_until_an_attempt_was_judged_for_enrolled_and_unknown_users_alike() {
-    for user in ["alice", "nobody"] {
-        let world = World::new(RANDOM);
-        world.enrol_all("alice");
-        let mut draws = Vec::new();
-        for _ in 0..4 {
-            let draw = drawn(&world, user);
-            for _ in 0..20 {
-                assert_eq!(drawn(&world, user), draw, "hanging up re-rolls nothing");
-            }
-            draws.push(draw);
-            assert!(!world.login(user, |_| "000000".into()).granted());
-        }
-        draws.dedup();
-        assert!(draws.len() > 1, "each judged attempt of {user} has a draw of its own: {draws:?}");
-    }
-}
-
-#[test]
-fn a_random_chain_is_granted_in_the_order_drawn_and_in_no_other() {
-    let world = World::new(RANDOM);
-    world.enrol_all("alice");
-    let mut orders = std::collections::BTreeSet::new();
-    for _ in 0..40 {
-        let ending = world.login("alice", |factor| world.code(factor, 0));
-        assert!(ending.granted(), "{ending:?}");
-        orders.insert(ending.asked);
-        world.clock.advance(30);
-    }
-    assert!(orders.len() > 6, "12 ordered selections, 40 logins: {}", orders.len());
 }
 
 const ROLL_OUT: &str =
