@@ -57,11 +57,13 @@ pub const ROWS: &[Row] = &[
     Row { name: "F6", what: "clock back and forward", run: crate::clock::clock },
     Row { name: "F7", what: "hostile files in place of ours", run: crate::files::files },
     Row { name: "F8", what: "parked sessions beside a login", run: crate::parked::parked },
+    Row { name: "F8s", what: "guesses through sshd", run: crate::through_sshd::attacked },
     Row { name: "F9", what: "secrets and codes left in memory", run: crate::residue::residue },
     Row { name: "F12", what: "hostile conversations", run: crate::conversations::conversations },
     Row { name: "F13", what: "codes in documented stacks", run: crate::stacks::stacks },
     Row { name: "F14", what: "system calls, and a filter of them", run: crate::surface::surface },
     Row { name: "F15", what: "logins in one process", run: crate::soak::soak },
+    Row { name: "F15s", what: "logins through sshd", run: crate::through_sshd::soak },
     Row { name: "F17", what: "times of refusals", run: crate::timing::timing },
 ];
 

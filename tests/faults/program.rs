@@ -34,6 +34,7 @@ mod surface;
 mod syscalls;
 mod table;
 mod tally;
+mod through_sshd;
 mod timing;
 mod trace;
 mod variants;
