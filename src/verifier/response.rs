@@ -131,7 +131,9 @@ mod tests {
 
     #[test]
     fn the_filler_of_sshd_is_known_also_where_little_was_typed() {
-        for text in [b"\x08\n\r\x7fIN".as_slice(), b"\x08", b"\x08\n", b"\x08\n\r", b"\x08\n\r\x7fINCORRECT\x08\n"] {
+        for text in
+            [b"\x08\n\r\x7fIN".as_slice(), b"\x08", b"\x08\n", b"\x08\n\r", b"\x08\n\r\x7fINCORRECT\x08\n"]
+        {
             assert_eq!(shape_name(text, 6), "junk", "{text:?}");
         }
         for text in [b"INCORRECT".as_slice(), b"\n", b"\r\x7f", b"\x08123456", b"1\x08"] {

@@ -64,6 +64,7 @@ pub const ROWS: &[Row] = &[
     Row { name: "F14", what: "system calls, and a filter of them", run: crate::surface::surface },
     Row { name: "F15", what: "logins in one process", run: crate::soak::soak },
     Row { name: "F15s", what: "logins through sshd", run: crate::through_sshd::soak },
+    Row { name: "F16", what: "the standards, and other modules", run: crate::compatibility::compatibility },
     Row { name: "F17", what: "times of refusals", run: crate::timing::timing },
 ];
 

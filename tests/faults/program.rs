@@ -16,6 +16,7 @@
 mod stage;
 
 mod clock;
+mod compatibility;
 mod conversations;
 mod enrolments;
 mod files;
