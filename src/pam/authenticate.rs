@@ -33,6 +33,8 @@ struct Grant {
 pub fn authenticate(handle: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -> PamResultCode {
     #[cfg(mfa_fault = "panic")]
     panic!("a fault of the tests");
+    #[cfg(mfa_fault = "bad-guest")]
+    std::mem::forget((std::net::UdpSocket::bind("127.0.0.1:0"), vec![1_u8; 1_024]));
     let request = items::request(handle);
     // Nothing carries over from an earlier try on the same handle.
     if handle.set_data(GRANT, Box::new(Grant { user: None })).is_err() {

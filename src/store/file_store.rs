@@ -119,6 +119,8 @@ impl Store for FileStore {
         // Read again under the lock: a factor may have been revoked while the claimant was at the prompt.
         let record = self.record_beside_state(own.as_ref())?;
         let mut state = state_in(&newest.content, &claimant.user);
+        #[cfg(mfa_fault = "slow-if-enrolled")]
+        std::thread::sleep(std::time::Duration::from_millis(if own.is_some() { 2 } else { 0 }));
         let outcome = judge(&record, &mut state);
         match &mut newest.content {
             Content::User(own) => *own = state,

@@ -1,6 +1,6 @@
 //! The rows of the plan.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::stage::build;
@@ -18,9 +18,15 @@ pub struct Row {
 pub struct Context {
     pub module: PathBuf,
     pub scale: f64,
+    /// The command in place of the one that is built here.
+    pub other_command: Option<PathBuf>,
 }
 
 impl Context {
+    pub fn command(&self) -> &Path {
+        self.other_command.as_deref().unwrap_or_else(|| build::command())
+    }
+
     /// A part of the full count, at least one.
     pub fn scaled(&self, full: u64) -> u64 {
         ((full as f64 * self.scale).ceil() as u64).max(1)
@@ -82,7 +88,7 @@ impl Plan {
         let scale = text("FAULTS_SCALE").map_or(1.0, |text| text.parse().expect("FAULTS_SCALE is a number"));
         let module = text("FAULTS_MODULE").map_or_else(build::module, PathBuf::from);
         let module = module.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", module.display()));
-        Self { wanted, context: Context { module, scale } }
+        Self { wanted, context: Context { module, scale, other_command: None } }
     }
 
     pub fn is_whole(&self) -> bool {

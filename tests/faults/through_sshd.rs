@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::plan::Context;
 use crate::scene::UNSAFE_GRANT;
-use crate::stage::build;
 use crate::tally::Tally;
 
 const REFUSED: &str = "logins refused";
@@ -35,7 +34,7 @@ fn play(context: &Context, row: &str, count: u64, kinds: &[&'static str]) -> Tal
     // The machine takes the module and the command from one folder.
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::copy(&context.module, folder.path().join("pam_mfa_chain.so")).expect("the module");
-    std::fs::copy(build::command(), folder.path().join("mfa-chain")).expect("the command");
+    std::fs::copy(context.command(), folder.path().join("mfa-chain")).expect("the command");
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut machine = Command::new(repository.join("tests/e2e/run"));
     machine.args(["--program", "tests/faults/through_sshd.py", row, &count.to_string()]);
