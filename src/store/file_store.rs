@@ -90,7 +90,9 @@ impl FileStore {
     /// The record that goes with a state of one's own; an empty one with a decoy.
     fn record_beside_state(&self, own: Option<&Username>) -> Result<UserRecord, StoreError> {
         let Some(user) = own else { return Ok(UserRecord::default()) };
-        let what = "the secret file is gone though the user was enrolled; restore it or enrol the user again";
+        let what = format!(
+            "the secret file is gone though the user was enrolled; restore it, or run `mfa-chain enroll {user} FACTOR`"
+        );
         let path = self.path.join(secret_name(user));
         self.record(user)?.ok_or_else(|| StoreError::invalid(&path, what))
     }
