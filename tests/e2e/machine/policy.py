@@ -47,7 +47,9 @@ PHONE_SECOND = "Authenticator app code (step 2 of 2): "
 
 
 def write(text):
-    FILE.parent.mkdir(mode=0o755, exist_ok=True)
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.parent.chmod(0o755)
+    FILE.unlink(missing_ok=True)  # it may belong to somebody else
     FILE.write_text(text)
     FILE.chmod(0o644)
 
