@@ -186,7 +186,7 @@ fn a_spoilt_secret_file_is_named_by_line_and_never_quoted() {
         ("digits = 6", "digits = 60", "digits is not 6, 7 or 8"),
         ("SHA1", "MD5", "known: SHA1, SHA256, SHA512"),
         ("period = 30", "period = 3", "period is not 15 to 120"),
-        ("[[factors]]", "[[factors]]\nnew = 1", "6:1: unknown field"),
+        ("[[factors]]", "[[factors]]\nnew = 1", "6:1: unknown key; known: id, type"),
         ("version = 1", "version = 2", "version 2 is not known"),
         ("GEZDG", "GEZD1", "base32"),
         ("secret = ", "secret = {x = ", ":"),
@@ -234,6 +234,29 @@ fn a_factor_revoked_while_the_claimant_types_is_judged_as_revoked() {
     scratch.enrol("alice", vec![]);
     let seen = store.update(&claimant, |record, _| record.credentials().len()).expect("judged");
     assert_eq!(seen.into_inner(), 0);
+}
+
+#[test]
+fn a_state_that_was_replaced_while_the_claimant_types_is_the_one_that_counts() {
+    let scratch = Scratch::with_alice();
+    let store = scratch.store();
+    let claimant = store.find("alice").expect("alice");
+    scratch.store().reset_state(&name("alice"), UnixTime::from_seconds(world::NOW)).expect("reset");
+    store.update(&claimant, |_, state| state.attempt = 77).expect("judged");
+    assert_eq!(scratch.attempt("alice"), 77, "the judgement went to a file without a name");
+}
+
+#[test]
+fn a_secret_file_that_was_moved_away_while_the_claimant_types_is_gone() {
+    let scratch = Scratch::with_alice();
+    let store = scratch.store();
+    let claimant = store.find("alice").expect("alice");
+    let secret = scratch.file("secrets/alice.toml");
+    fs::rename(&secret, scratch.file("secrets/.aside")).expect("moved");
+    let refused = store.update(&claimant, |_, _| ()).expect_err("nothing to judge by");
+    assert!(refused.0.contains("secret file is gone"), "{}", refused.0);
+    fs::rename(scratch.file("secrets/.aside"), &secret).expect("moved back");
+    store.update(&claimant, |_, _| ()).expect("judged");
 }
 
 #[test]

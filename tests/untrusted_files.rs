@@ -83,7 +83,7 @@ fn a_folder_inside_the_store_is_checked_like_the_store() {
         let scratch = Scratch::with_alice();
         put_symlink(&scratch.file(folder));
         assert!(
-            scratch.refusal("alice").contains("cannot open the folder"),
+            scratch.refusal("alice").contains("it is no folder"),
             "{folder}: {}",
             scratch.refusal("alice")
         );

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
+use serde::Serialize;
 use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -30,7 +31,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// # Errors
 ///
 /// As [`print`].
-pub fn print_json(value: &Value) -> Result<(), Failure> {
+pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let mut line = Zeroizing::new(Vec::with_capacity(LINE_BYTES));
     let encoded = serde_json::to_writer(&mut *line, value);
     encoded.map_err(|error| Failure::refused(format!("cannot write JSON: {error}")))?;

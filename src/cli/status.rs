@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::arguments::StatusArguments;
 use super::enrolled::factor_list;
@@ -32,25 +32,28 @@ pub fn run(context: &Context, arguments: &StatusArguments) -> Result<Exit, Failu
     if let Some(user) = &arguments.user {
         let status = Status::of(&store, &policy, user, now)?;
         if context.json {
-            output::print_json(&status.to_json())?;
+            output::print_json(&status.facts())?;
         } else {
             output::print(&status.details(&policy))?;
         }
         return Ok(Exit::Done);
     }
-    let (mut all, mut first_failure) = (Vec::new(), None);
-    for user in store.users()? {
-        match Status::of(&store, &policy, &user, now) {
-            Ok(status) => all.push(status),
-            Err(failure) => first_failure = first_failure.or(Some(failure)),
-        }
-    }
+    let users = store.users()?;
+    let all = users.iter().map(|user| (user, Status::of(&store, &policy, user, now)));
+    let all: Vec<(&Username, Result<Status, Failure>)> = all.collect();
     if context.json {
-        output::print_json(&all.iter().map(Status::to_json).collect())?;
+        output::print_json(&all.iter().map(|(user, status)| Row::of(user, status)).collect::<Vec<_>>())?;
     } else {
-        output::print(&all.iter().map(Status::line).collect::<String>())?;
+        output::print(&all.iter().map(|(user, status)| line(user, status)).collect::<String>())?;
     }
-    first_failure.map_or(Ok(Exit::Done), Err)
+    all.into_iter().find_map(|(_, status)| status.err()).map_or(Ok(Exit::Done), Err)
+}
+
+fn line(user: &Username, status: &Result<Status, Failure>) -> String {
+    match status {
+        Ok(status) => status.line(),
+        Err(failure) => format!("{user}: not readable: {failure}\n"),
+    }
 }
 
 /// What is told of one user.
@@ -110,30 +113,76 @@ impl Status {
         text
     }
 
-    /// The keys are a contract with scripts.
-    fn to_json(&self) -> Value {
-        let (left, total) = self.recovery_codes();
-        let factors = self.record.credentials().iter().map(|credential| {
-            json!({
-                "id": credential.factor.as_str(),
-                "type": credential.moving.name(),
-                "algorithm": credential.algorithm.name(),
-                "digits": credential.digits.count(),
-                "period": period(credential),
-                "enrolled_at": credential.enrolled_at.seconds(),
-                "last_used_at": self.last_used(credential).map(UnixTime::seconds),
-            })
-        });
-        json!({
-            "user": self.user.as_str(),
-            "factors": factors.collect::<Vec<Value>>(),
-            "recovery_codes_left": left,
-            "recovery_codes_total": total,
-            "failures": self.state.failures.total(),
-            "wait_seconds": self.wait_seconds,
-            "last_success_at": self.state.last_success.map(UnixTime::seconds),
-        })
+    fn facts(&self) -> Facts<'_> {
+        let (recovery_codes_left, recovery_codes_total) = self.recovery_codes();
+        Facts {
+            user: self.user.as_str(),
+            factors: self
+                .record
+                .credentials()
+                .iter()
+                .map(|credential| self.factor_facts(credential))
+                .collect(),
+            recovery_codes_left,
+            recovery_codes_total,
+            failures: self.state.failures.total(),
+            wait_seconds: self.wait_seconds,
+            last_success_at: self.state.last_success.map(UnixTime::seconds),
+        }
     }
+
+    fn factor_facts<'a>(&self, credential: &'a Credential) -> FactorFacts<'a> {
+        FactorFacts {
+            id: credential.factor.as_str(),
+            kind: credential.moving.name(),
+            algorithm: credential.algorithm.name(),
+            digits: credential.digits.count(),
+            period: period(credential),
+            enrolled_at: credential.enrolled_at.seconds(),
+            last_used_at: self.last_used(credential).map(UnixTime::seconds),
+        }
+    }
+}
+
+/// A user in the list as JSON.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Row<'a> {
+    Readable(Facts<'a>),
+    NotReadable { user: &'a str, error: String },
+}
+
+impl<'a> Row<'a> {
+    fn of(user: &'a Username, status: &'a Result<Status, Failure>) -> Self {
+        match status {
+            Ok(status) => Self::Readable(status.facts()),
+            Err(failure) => Self::NotReadable { user: user.as_str(), error: failure.to_string() },
+        }
+    }
+}
+
+/// A user as JSON; times in seconds since 1970. The keys are a contract with scripts.
+#[derive(Serialize)]
+struct Facts<'a> {
+    user: &'a str,
+    factors: Vec<FactorFacts<'a>>,
+    recovery_codes_left: usize,
+    recovery_codes_total: usize,
+    failures: u32,
+    wait_seconds: u64,
+    last_success_at: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct FactorFacts<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    algorithm: &'static str,
+    digits: u8,
+    period: Option<u64>,
+    enrolled_at: u64,
+    last_used_at: Option<u64>,
 }
 
 fn parameters(credential: &Credential) -> String {

@@ -73,8 +73,7 @@ impl FileStore {
             let fresh = LoginState { draw_key: random_draw_key(dir.path())?, ..LoginState::default() };
             self.create_state(&state, &Content::User(fresh))?;
         }
-        let file = StateFile::open(dir, &state)?;
-        let _locked = file.lock()?;
+        let _locked = StateFile::open(dir, &state)?.lock()?;
         let current = self.record(user)?.unwrap_or_default();
         let changed = change(current)?;
         self.replace_record(user, &changed).map_err(E::from)
@@ -88,9 +87,8 @@ impl FileStore {
     /// [`StoreError`] of the state file.
     pub fn clear_failures(&self, user: &Username) -> Result<(), StoreError> {
         let dir = self.dir()?;
-        let file = StateFile::open(dir, &state_name(user))?;
-        let locked = file.lock()?;
-        let mut newest = file.read()?;
+        let locked = StateFile::open(dir, &state_name(user))?.lock()?;
+        let mut newest = locked.read()?;
         if let Content::User(state) = &mut newest.content {
             state.failures.forget();
         }

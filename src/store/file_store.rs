@@ -1,14 +1,16 @@
 //! The store on disk: secret files and login states below one folder that only root can enter.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
+
 use super::decoys::bucket_of;
-use super::error::StoreError;
+use super::error::{Problem, StoreError};
 use super::secret_file;
 use super::slot::Content;
-use super::state_file::StateFile;
-use super::trusted::{Readers, TrustedDir};
+use super::state_file::{Locked, StateFile};
+use super::trusted::{Readers, TrustedDir, TrustedFile};
 use crate::verifier::login_state::LoginState;
 use crate::verifier::ports::{Claimant, Committed, Store, StoreFailure};
 use crate::verifier::record::UserRecord;
@@ -19,6 +21,10 @@ pub const DEFAULT_STORE: &str = "/var/lib/mfa-chain";
 pub(super) const SECRETS: &str = "secrets";
 pub(super) const STATE: &str = "state";
 pub(super) const DECOYS: &str = "decoys";
+const SECRET_REMEDY: &str = "the secret file is gone though the user was enrolled; restore it, or enrol again with \
+                             `mfa-chain enroll USER FACTOR`";
+/// How often a state file may be replaced while a login waits for its lock.
+const LOCK_TRIES: usize = 3;
 const STORE_REMEDY: &str = "enrol a first user with `mfa-chain enroll USER FACTOR`, which makes it";
 
 /// Enrolments and login states in files.
@@ -26,13 +32,14 @@ const STORE_REMEDY: &str = "enrol a first user with `mfa-chain enroll USER FACTO
 pub struct FileStore {
     path: PathBuf,
     opened: OnceCell<TrustedDir>,
+    found: RefCell<Option<Files>>,
 }
 
 impl FileStore {
     /// The store at `path`. It is opened when it is first needed, so that logins that a rule exempts need none.
     #[must_use]
     pub fn at(path: &Path) -> Self {
-        Self { path: path.to_owned(), opened: OnceCell::new() }
+        Self { path: path.to_owned(), opened: OnceCell::new(), found: RefCell::default() }
     }
 
     /// Its folder.
@@ -62,17 +69,40 @@ impl FileStore {
         }
     }
 
-    /// Opens the state of `user`: the user's own, or the table of decoys that the name falls into.
-    fn state_for(&self, user: &str) -> Result<(Option<Username>, StateFile), StoreError> {
-        if let Ok(username) = Username::parse(user) {
-            match StateFile::open(self.dir()?, &state_name(&username)) {
-                Ok(own) => return Ok((Some(username), own)),
-                Err(error) if error.is_missing() => self.check_not_enrolled(&username)?,
+    /// Opens the files of `user`: the user's own, or the table of decoys that the name falls into.
+    fn files_of(&self, user: &str) -> Result<Files, StoreError> {
+        let dir = self.dir()?;
+        if let Ok(name) = Username::parse(user) {
+            match StateFile::open(dir, &state_name(&name)) {
+                Ok(state) => {
+                    let secret = self.open_secret(&name)?;
+                    return Ok(Files { user: user.to_owned(), state, own: Some(Own { name, secret }) });
+                }
+                Err(error) if error.is_missing() => self.check_not_enrolled(&name)?,
                 Err(error) => return Err(error),
             }
         }
-        let table = StateFile::open(self.dir()?, &format!("{DECOYS}/{}", bucket_of(user)));
-        Ok((None, table.map_err(|error| error.or_missing(STORE_REMEDY))?))
+        let table = StateFile::open(dir, &format!("{DECOYS}/{}", bucket_of(user)));
+        let state = table.map_err(|error| error.or_missing(STORE_REMEDY))?;
+        Ok(Files { user: user.to_owned(), state, own: None })
+    }
+
+    fn open_secret(&self, user: &Username) -> Result<TrustedFile, StoreError> {
+        let opened = self.dir()?.open_file(&secret_name(user), OFlag::O_RDONLY, Readers::Owner);
+        opened.map_err(|error| error.or_missing(SECRET_REMEDY))
+    }
+
+    /// Locks the state of `user`, of the files that were opened for the prompt if it is still the same one.
+    fn lock(&self, user: &str) -> Result<(Locked, Option<Own>), StoreError> {
+        let mut found = self.found.take().filter(|files| files.user == user);
+        for _ in 0..LOCK_TRIES {
+            let files = found.take().map_or_else(|| self.files_of(user), Ok)?;
+            let locked = files.state.lock()?;
+            if locked.is_current(self.dir()?)? {
+                return Ok((locked, files.own));
+            }
+        }
+        Err(StoreError::new(&self.path, Problem::Busy))
     }
 
     pub(super) fn check_not_enrolled(&self, user: &Username) -> Result<(), StoreError> {
@@ -87,23 +117,24 @@ impl FileStore {
         }
     }
 
-    /// The record that goes with a state of one's own; an empty one with a decoy.
-    fn record_beside_state(&self, own: Option<&Username>) -> Result<UserRecord, StoreError> {
-        let Some(user) = own else { return Ok(UserRecord::default()) };
-        let what = format!(
-            "the secret file is gone though the user was enrolled; restore it, or run `mfa-chain enroll {user} FACTOR`"
-        );
-        let path = self.path.join(secret_name(user));
-        self.record(user)?.ok_or_else(|| StoreError::invalid(&path, what))
+    /// The record that goes with a state of one's own, as it is now; an empty one with a decoy.
+    fn record_beside_state(&self, own: Option<&Own>) -> Result<UserRecord, StoreError> {
+        let Some(own) = own else { return Ok(UserRecord::default()) };
+        if self.dir()?.still_has(&own.secret, Readers::Owner)? {
+            return own.record();
+        }
+        let replaced = self.open_secret(&own.name)?;
+        Own { name: own.name.clone(), secret: replaced }.record()
     }
 }
 
 impl Store for FileStore {
     fn find(&self, user: &str) -> Result<Claimant, StoreFailure> {
-        let (own, file) = self.state_for(user)?;
-        let state = state_in(&file.read()?.content, user);
-        let record = self.record_beside_state(own.as_ref())?;
+        let files = self.files_of(user)?;
+        let state = state_in(&files.state.read()?.content, user);
+        let record = files.own.as_ref().map_or_else(|| Ok(UserRecord::default()), Own::record)?;
         let enrolled = record.credentials().iter().map(|it| (it.factor.clone(), it.moving)).collect();
+        self.found.replace(Some(files));
         Ok(Claimant { user: user.to_owned(), enrolled, attempt: state.attempt, draw_key: state.draw_key })
     }
 
@@ -112,12 +143,11 @@ impl Store for FileStore {
         claimant: &Claimant,
         judge: impl FnOnce(&UserRecord, &mut LoginState) -> T,
     ) -> Result<Committed<T>, StoreFailure> {
-        let (own, file) = self.state_for(&claimant.user)?;
         #[cfg(mfa_fault = "lock-after-read")]
-        let mut newest = file.read()?;
-        let locked = file.lock()?;
+        let mut newest = self.files_of(&claimant.user)?.state.read()?;
+        let (locked, own) = self.lock(&claimant.user)?;
         #[cfg(not(mfa_fault = "lock-after-read"))]
-        let mut newest = file.read()?;
+        let mut newest = locked.read()?;
         // Read again under the lock: a factor may have been revoked while the claimant was at the prompt.
         let record = self.record_beside_state(own.as_ref())?;
         let mut state = state_in(&newest.content, &claimant.user);
@@ -130,6 +160,28 @@ impl Store for FileStore {
         }
         locked.commit(&newest)?;
         Ok(Committed::assertion(outcome))
+    }
+}
+
+/// The files of one claimant, open from the first look to the judgement. What they hold is not kept meanwhile.
+#[derive(Debug)]
+struct Files {
+    user: String,
+    state: StateFile,
+    own: Option<Own>,
+}
+
+/// Of a claimant who has a state.
+#[derive(Debug)]
+struct Own {
+    name: Username,
+    secret: TrustedFile,
+}
+
+impl Own {
+    fn record(&self) -> Result<UserRecord, StoreError> {
+        let text = self.secret.read(secret_file::MAX_BYTES)?;
+        secret_file::parse(&text, &self.name, &self.secret.path)
     }
 }
 

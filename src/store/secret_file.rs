@@ -1,13 +1,15 @@
 //! `secrets/<user>.toml`: what a user enrolled. Written by the command, read at login.
 
-use std::fmt::Write as _;
+mod document;
+
+use std::fmt::{self, Write as _};
 use std::path::Path;
 
-use data_encoding::HEXLOWER;
-use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
+use base16ct::lower as hex;
+use toml::de::DeTable;
 use zeroize::Zeroizing;
 
+use self::document::{Document, FactorEntry, RecoveryEntry};
 use super::error::StoreError;
 use crate::verifier::credential::{Credential, MovingFactor};
 use crate::verifier::otp::{Algorithm, Digits, Period};
@@ -16,6 +18,7 @@ use crate::verifier::record::UserRecord;
 use crate::verifier::recovery::{RecoveryHash, RecoverySet};
 use crate::verifier::secret::SharedSecret;
 use crate::verifier::time::UnixTime;
+use crate::verifier::toml_values::line_and_column;
 use crate::verifier::username::Username;
 
 /// The largest secret file that is read, in bytes. A full record takes about 20 KiB.
@@ -28,11 +31,16 @@ pub const MAX_BYTES: usize = 64 * 1024;
 /// [`StoreError`] naming line, column and what is wrong; never a word of the content.
 pub fn parse(text: &[u8], user: &Username, path: &Path) -> Result<UserRecord, StoreError> {
     let text = std::str::from_utf8(text).map_err(|_| StoreError::invalid(path, "is not UTF-8"))?;
-    let document: Document = toml::from_str(text).map_err(|error| {
-        // The Display of a toml error quotes the line, which may hold a secret.
-        let (line, column) = position(text, error.span().map_or(0, |span| span.start));
-        StoreError::invalid(path, format!("{line}:{column}: {}", error.message()))
-    })?;
+    // Neither the parser's text nor a word of the file's: the line may hold a secret.
+    let at = |offset: usize, what: &str| {
+        let (line, column) = line_and_column(text, offset);
+        StoreError::invalid(path, format!("{line}:{column}: {what}"))
+    };
+    let table = DeTable::parse(text)
+        .map_err(|error| at(error.span().map_or(0, |span| span.start), error.message()))?
+        .into_inner();
+    let document =
+        Document::read(&table).map_err(|misread| at(misread.at.start, &misread.without_content()))?;
     if document.version != 1 {
         return Err(StoreError::invalid(path, format!("version {} is not known; 1 is", document.version)));
     }
@@ -58,7 +66,7 @@ pub fn render(record: &UserRecord, user: &Username) -> Zeroizing<String> {
     if let Some(set) = record.recovery() {
         let _ = writeln!(text, "\n[recovery]\nset = \"{:016x}\"\ncodes = [", set.id());
         for code in set.hashes() {
-            let (salt, hash) = (HEXLOWER.encode(&code.salt), HEXLOWER.encode(&code.hash));
+            let (salt, hash) = (hex::encode_string(&code.salt), hex::encode_string(&code.hash));
             let _ = writeln!(text, "  {{ salt = \"{salt}\", hash = \"{hash}\" }},");
         }
         text.push_str("]\n");
@@ -77,47 +85,47 @@ fn render_credential(text: &mut Zeroizing<String>, credential: &Credential) {
     let _ = writeln!(text, "first = {first}\nenrolled_at = {}", enrolled_at.seconds());
 }
 
-fn build(document: Document) -> Result<UserRecord, String> {
+fn build(document: Document<'_>) -> Result<UserRecord, String> {
     let mut credentials = Vec::with_capacity(document.factors.len());
     for entry in document.factors {
-        credentials.push(build_credential(entry)?);
+        credentials.push(build_credential(&entry)?);
     }
-    let recovery = document.recovery.map(build_recovery).transpose()?;
+    let recovery = document.recovery.as_ref().map(build_recovery).transpose()?;
     UserRecord::new(credentials, recovery).map_err(|error| error.to_string())
 }
 
-fn build_credential(entry: FactorEntry) -> Result<Credential, String> {
-    let FactorEntry { id, kind, algorithm, digits, period, secret, first, enrolled_at } = entry;
-    let factor = FactorId::parse(&id).map_err(|error| error.to_string())?;
-    let wrong = |what: &str| format!("factor `{id}`: {what}");
-    let moving = match (kind.as_str(), period) {
-        ("totp", Some(seconds)) => {
-            MovingFactor::Totp(Period::from_seconds(seconds).ok_or_else(|| wrong("period is not 15 to 120"))?)
-        }
+fn build_credential(entry: &FactorEntry<'_>) -> Result<Credential, String> {
+    let factor = FactorId::parse(entry.id).map_err(|error| error.to_string())?;
+    let wrong = |what: &dyn fmt::Display| format!("factor `{factor}`: {what}");
+    let moving = match (entry.kind, entry.period) {
+        ("totp", Some(seconds)) => MovingFactor::Totp(
+            Period::from_seconds(seconds).ok_or_else(|| wrong(&"period is not 15 to 120"))?,
+        ),
         ("hotp", None) => MovingFactor::Hotp,
-        ("totp", None) => return Err(wrong("period is missing")),
-        ("hotp", Some(_)) => return Err(wrong("a counter has no period")),
-        _ => return Err(wrong("type is not known; known: hotp, totp")),
+        ("totp", None) => return Err(wrong(&"period is missing")),
+        ("hotp", Some(_)) => return Err(wrong(&"a counter has no period")),
+        _ => return Err(wrong(&"type is not known; known: hotp, totp")),
     };
+    let secret = SharedSecret::from_base32(entry.secret).map_err(|invalid| wrong(&invalid))?;
     Ok(Credential {
-        factor,
         moving,
-        algorithm: Algorithm::from_name(&algorithm)
-            .ok_or_else(|| wrong("algorithm is not known; known: SHA1, SHA256, SHA512"))?,
-        digits: Digits::new(digits).ok_or_else(|| wrong("digits is not 6, 7 or 8"))?,
-        secret: secret.0,
-        first,
-        enrolled_at: UnixTime::from_seconds(enrolled_at),
+        algorithm: Algorithm::from_name(entry.algorithm)
+            .ok_or_else(|| wrong(&"algorithm is not known; known: SHA1, SHA256, SHA512"))?,
+        digits: Digits::new(entry.digits).ok_or_else(|| wrong(&"digits is not 6, 7 or 8"))?,
+        secret,
+        first: entry.first,
+        enrolled_at: UnixTime::from_seconds(entry.enrolled_at),
+        factor,
     })
 }
 
-fn build_recovery(entry: RecoveryEntry) -> Result<RecoverySet, String> {
+fn build_recovery(entry: &RecoveryEntry<'_>) -> Result<RecoverySet, String> {
     let id =
-        u64::from_str_radix(&entry.set, 16).map_err(|_| "recovery set is not a number in hex".to_owned())?;
+        u64::from_str_radix(entry.set, 16).map_err(|_| "recovery set is not a number in hex".to_owned())?;
     let mut hashes = Vec::with_capacity(entry.codes.len());
-    for code in entry.codes {
-        let salt = bytes_of_hex(&code.salt).ok_or("a recovery salt is not 16 bytes in hex")?;
-        let hash = bytes_of_hex(&code.hash).ok_or("a recovery hash is not 32 bytes in hex")?;
+    for code in &entry.codes {
+        let salt = bytes_of_hex(code.salt).ok_or("a recovery salt is not 16 bytes in hex")?;
+        let hash = bytes_of_hex(code.hash).ok_or("a recovery hash is not 32 bytes in hex")?;
         hashes.push(RecoveryHash { salt, hash });
     }
     RecoverySet::new(id, hashes)
@@ -125,74 +133,7 @@ fn build_recovery(entry: RecoveryEntry) -> Result<RecoverySet, String> {
 }
 
 fn bytes_of_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
-}
-
-fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline.saturating_add(1));
-    let line = before.matches('\n').count().saturating_add(1);
-    let column = before.get(line_start..).map_or(1, |part| part.chars().count().saturating_add(1));
-    (line, column)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    version: u64,
-    user: String,
-    #[serde(default)]
-    factors: Vec<FactorEntry>,
-    recovery: Option<RecoveryEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FactorEntry {
-    id: String,
-    #[serde(rename = "type")]
-    kind: String,
-    algorithm: String,
-    digits: u64,
-    period: Option<u64>,
-    secret: SecretText,
-    first: u64,
-    enrolled_at: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RecoveryEntry {
-    set: String,
-    codes: Vec<RecoveryCodeEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RecoveryCodeEntry {
-    salt: String,
-    hash: String,
-}
-
-/// Decodes the secret from the text where it stands, so that no copy of it is left on the heap.
-struct SecretText(SharedSecret);
-
-impl<'de> Deserialize<'de> for SecretText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(SecretVisitor)
-    }
-}
-
-struct SecretVisitor;
-
-impl Visitor<'_> for SecretVisitor {
-    type Value = SecretText;
-
-    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("a secret in base32")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<SecretText, E> {
-        SharedSecret::from_base32(text).map(SecretText).map_err(E::custom)
-    }
+    let mut bytes = [0; N];
+    let decoded = hex::decode(text, &mut bytes).ok()?.len();
+    (decoded == N).then_some(bytes)
 }

@@ -40,11 +40,11 @@ impl StateFile {
     /// [`StoreError`] when it is missing, unsafe, or has not the size of a state file.
     pub fn open(dir: &TrustedDir, name: &str) -> Result<Self, StoreError> {
         let opened = dir.open_file(name, OFlag::O_RDWR, Readers::Owner)?;
-        if opened.bytes == STATE_BYTES {
+        if opened.bytes() == STATE_BYTES {
             return Ok(Self(opened));
         }
         let remedy = remedy_for(&opened.path);
-        let what = format!("has {} bytes, a login state has {STATE_BYTES}; {remedy}", opened.bytes);
+        let what = format!("has {} bytes, a login state has {STATE_BYTES}; {remedy}", opened.bytes());
         Err(StoreError::invalid(&opened.path, what))
     }
 
@@ -61,7 +61,7 @@ impl StateFile {
     ///
     /// [`StoreError`] when no slot is valid. It never starts afresh: that would make used codes good again.
     pub fn read(&self) -> Result<Newest, StoreError> {
-        let mut bytes = vec![0; STATE_BYTES];
+        let mut bytes = [0; STATE_BYTES];
         let read = self.0.file.read_exact_at(&mut bytes, 0);
         read.map_err(|error| StoreError::io(self.path(), "read", error))?;
         let (mut newest, mut fault): (Option<Newest>, _) = (None, InvalidSlot::Damaged);
@@ -82,12 +82,12 @@ impl StateFile {
         newest.ok_or_else(|| self.invalid(fault))
     }
 
-    /// Takes the lock, waiting a bounded time. It ends with the returned guard.
+    /// Takes the lock, waiting a bounded time. It ends with the returned guard, which closes the file.
     ///
     /// # Errors
     ///
     /// [`Problem::Busy`] after three seconds.
-    pub fn lock(&self) -> Result<Locked<'_>, StoreError> {
+    pub fn lock(self) -> Result<Locked, StoreError> {
         let signals = HeldSignals::hold();
         let deadline = Instant::now().checked_add(LONGEST_LOCK_WAIT);
         let mut pause = FIRST_LOCK_PAUSE;
@@ -132,14 +132,32 @@ fn remedy_for(path: &Path) -> String {
     format!("run `mfa-chain unlock --reset-state {name}` once the cause is known")
 }
 
-/// A state file under its lock. Dropping it unlocks.
+/// A state file under its lock. Dropping it closes the file, which unlocks, and then lets signals through.
 #[derive(Debug)]
-pub struct Locked<'a> {
-    file: &'a StateFile,
+pub struct Locked {
+    file: StateFile,
     _signals: HeldSignals,
 }
 
-impl Locked<'_> {
+impl Locked {
+    /// Whether the file still has its name in `dir`: what is written to one that was replaced is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when what has the name now is not safe.
+    pub fn is_current(&self, dir: &TrustedDir) -> Result<bool, StoreError> {
+        dir.still_has(&self.file.0, Readers::Owner)
+    }
+
+    /// The newest whole slot; see [`StateFile::read`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when no slot is valid.
+    pub fn read(&self) -> Result<Newest, StoreError> {
+        self.file.read()
+    }
+
     /// Writes the changed content of `newest` over the older slot and returns when it is durable.
     ///
     /// # Errors
@@ -160,13 +178,6 @@ impl Locked<'_> {
         return Ok(());
         #[cfg(not(mfa_fault = "no-sync"))]
         file.sync_data().map_err(|error| StoreError::io(path, "sync", error))
-    }
-}
-
-impl Drop for Locked<'_> {
-    fn drop(&mut self) {
-        // Closing the file would do; this ends it at once. Nothing depends on the answer.
-        let _ = self.file.0.file.unlock();
     }
 }
 

@@ -2,10 +2,9 @@
 //! nothing follows a link, nothing waits for a FIFO.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
@@ -21,7 +20,7 @@ use super::error::StoreError;
 pub struct TrustedDir {
     descriptor: OwnedFd,
     path: PathBuf,
-    folders: RefCell<BTreeMap<String, OwnedFd>>,
+    checked_folders: RefCell<Vec<String>>,
 }
 
 /// Who may read a trusted file.
@@ -35,6 +34,7 @@ pub enum Readers {
 
 const S_IFMT: u32 = nix::libc::S_IFMT;
 const S_IFREG: u32 = nix::libc::S_IFREG;
+const S_IFDIR: u32 = nix::libc::S_IFDIR;
 const STICKY: u32 = nix::libc::S_ISVTX;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 const OPEN_TO_OTHERS: u32 = 0o077;
@@ -53,7 +53,7 @@ impl TrustedDir {
         let depth = without_links.as_ref().map(|(_, depth)| *depth);
         let opened = without_links.map_or_else(|| open(path, flags, Mode::empty()), |(opened, _)| Ok(opened));
         let descriptor = opened.map_err(|error| StoreError::io(path, "open the folder", error))?;
-        let dir = Self { descriptor, path: path.to_owned(), folders: RefCell::default() };
+        let dir = Self { descriptor, path: path.to_owned(), checked_folders: RefCell::default() };
         dir.check_up_to_root(depth)?;
         Ok(dir)
     }
@@ -77,35 +77,54 @@ impl TrustedDir {
     /// [`StoreError`] when it is missing, no regular file, has several names, another owner, or is open to
     /// others.
     pub fn open_file(&self, name: &str, flags: OFlag, readers: Readers) -> Result<TrustedFile, StoreError> {
+        if let Some((folder, _)) = name.split_once('/') {
+            self.check_folder_within(folder)?;
+        }
         let path = self.path_of(name);
         let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        let opened = match name.split_once('/') {
-            Some((folder, file)) => {
-                self.in_folder(folder, |folder| openat(folder, file, flags, Mode::empty()))?
-            }
-            None => openat(&self.descriptor, name, flags, Mode::empty()),
-        };
+        let opened = openat(&self.descriptor, name, flags, Mode::empty());
         let descriptor = opened.map_err(|error| StoreError::io(&path, "open", error))?;
         let status = fstat(&descriptor).map_err(|error| StoreError::io(&path, "look at", error))?;
         check_file(&path, &status, readers)?;
-        let bytes = usize::try_from(status.st_size).unwrap_or(usize::MAX);
-        Ok(TrustedFile { file: File::from(descriptor), path, bytes })
+        Ok(TrustedFile {
+            file: File::from(descriptor),
+            name: name.to_owned(),
+            path,
+            identity: identity(&status),
+        })
     }
 
-    /// Does something in the folder `name` of this one, which has to be as safe as it. It is opened and checked
-    /// once.
-    fn in_folder<T>(&self, name: &str, act: impl FnOnce(&OwnedFd) -> T) -> Result<T, StoreError> {
-        let mut folders = self.folders.borrow_mut();
-        if let Some(folder) = folders.get(name) {
-            return Ok(act(folder));
+    /// Whether the name of `file` still leads to it, and it is as safe as when it was opened.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when what has the name now is not safe.
+    pub fn still_has(&self, file: &TrustedFile, readers: Readers) -> Result<bool, StoreError> {
+        match fstatat(&self.descriptor, file.name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(status) => {
+                check_file(&file.path, &status, readers)?;
+                Ok(identity(&status) == file.identity)
+            }
+            Err(Errno::ENOENT) => Ok(false),
+            Err(error) => Err(StoreError::io(&file.path, "look at", error)),
+        }
+    }
+
+    /// Checks once that the folder `name` of this one is as safe as it. Nobody but its owner can exchange it then.
+    fn check_folder_within(&self, name: &str) -> Result<(), StoreError> {
+        let mut checked = self.checked_folders.borrow_mut();
+        if checked.iter().any(|folder| folder == name) {
+            return Ok(());
         }
         let path = self.path_of(name);
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let folder = openat(&self.descriptor, name, flags, Mode::empty())
-            .map_err(|error| StoreError::io(&path, "open the folder", error))?;
-        let status = fstat(&folder).map_err(|error| StoreError::io(&path, "look at the folder", error))?;
+        let status = fstatat(&self.descriptor, name, AtFlags::AT_SYMLINK_NOFOLLOW)
+            .map_err(|error| StoreError::io(&path, "look at the folder", error))?;
+        if status.st_mode & S_IFMT != S_IFDIR {
+            return Err(StoreError::untrusted(&path, "it is no folder"));
+        }
         check_folder(&path, &status)?;
-        Ok(act(folders.entry(name.to_owned()).or_insert(folder)))
+        checked.push(name.to_owned());
+        Ok(())
     }
 
     /// Reads the whole of `name`, at most `limit` bytes. What was read is wiped when dropped.
@@ -114,15 +133,7 @@ impl TrustedDir {
     ///
     /// As [`Self::open_file`], and when it is larger.
     pub fn read(&self, name: &str, limit: usize, readers: Readers) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        let mut opened = self.open_file(name, OFlag::O_RDONLY, readers)?;
-        if opened.bytes > limit {
-            return Err(StoreError::invalid(&opened.path, format!("larger than {limit} bytes")));
-        }
-        // The size is known, so one read takes it all: files are replaced whole, never written in place.
-        let mut content = Zeroizing::new(vec![0; opened.bytes]);
-        let read = opened.file.read_exact(&mut content);
-        read.map_err(|error| StoreError::io(&opened.path, "read", error))?;
-        Ok(content)
+        self.open_file(name, OFlag::O_RDONLY, readers)?.read(limit)
     }
 
     /// Whether anything is called `name` in it.
@@ -191,8 +202,44 @@ pub struct TrustedFile {
     pub file: File,
     /// Its path, for messages.
     pub path: PathBuf,
-    /// Its size when it was opened.
-    pub bytes: usize,
+    name: String,
+    identity: Identity,
+}
+
+impl TrustedFile {
+    /// Its size when it was opened. Files of a store are replaced whole, so it stays.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.identity.bytes
+    }
+
+    /// Reads the whole of it, at most `limit` bytes, whatever was read before. Wiped when dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it is larger or can't be read.
+    pub fn read(&self, limit: usize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        if self.bytes() > limit {
+            return Err(StoreError::invalid(&self.path, format!("larger than {limit} bytes")));
+        }
+        let mut content = Zeroizing::new(vec![0; self.bytes()]);
+        let read = self.file.read_exact_at(&mut content, 0);
+        read.map_err(|error| StoreError::io(&self.path, "read", error))?;
+        Ok(content)
+    }
+}
+
+/// Which file it is, and its size: what was opened is no longer what has the name where one of them differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    bytes: usize,
+}
+
+fn identity(status: &FileStat) -> Identity {
+    let bytes = usize::try_from(status.st_size).unwrap_or(usize::MAX);
+    Identity { device: status.st_dev, inode: status.st_ino, bytes }
 }
 
 fn check_file(path: &Path, status: &FileStat, readers: Readers) -> Result<(), StoreError> {

@@ -36,7 +36,7 @@ impl Chain {
         spec: &ChainSpec,
         is_enrolled: impl Fn(&Factor) -> bool,
         attempt: u64,
-        seed: &DrawSeed,
+        seed: &DrawSeed<'_>,
     ) -> Option<Self> {
         let mine: Vec<&Factor> = spec.factors().filter(|factor| is_enrolled(factor)).collect();
         let genuine = mine.len() >= spec.required_steps();

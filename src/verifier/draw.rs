@@ -7,15 +7,18 @@ use super::login_state::DrawKey;
 
 /// What a draw follows from: the user's draw key, the user, the attempt and the chain. The same seed gives
 /// the same draw, so hanging up and reconnecting does not re-roll it.
-pub struct DrawSeed([u8; 32]);
+pub struct DrawSeed<'a> {
+    key: &'a DrawKey,
+    user: &'a str,
+    attempt: u64,
+    chain: &'a str,
+}
 
-impl DrawSeed {
+impl<'a> DrawSeed<'a> {
     /// The seed of one attempt.
     #[must_use]
-    pub fn new(key: &DrawKey, user: &str, attempt: u64, chain: &str) -> Self {
-        let parts: [&[u8]; 5] =
-            [b"mfa-chain draw v1", &attempt.to_le_bytes(), user.as_bytes(), b"\0", chain.as_bytes()];
-        Self(keyed_hash(&key.0, &parts))
+    pub const fn new(key: &'a DrawKey, user: &'a str, attempt: u64, chain: &'a str) -> Self {
+        Self { key, user, attempt, chain }
     }
 
     /// An ordered selection of `taken` out of `available` places without repetition; every one is equally
@@ -23,25 +26,33 @@ impl DrawSeed {
     #[must_use]
     pub fn select(&self, available: usize, taken: usize) -> Vec<usize> {
         let mut left: Vec<usize> = (0..available).collect();
-        let mut words = Words { seed: &self.0, counter: 0 };
+        let mut words = Words { seed: self.hash(), counter: 0 };
         let mut drawn = Vec::with_capacity(taken);
         while drawn.len() < taken && !left.is_empty() {
             drawn.push(left.remove(words.below(left.len())));
         }
         drawn
     }
+
+    /// Made for a draw alone: a fixed chain needs none.
+    fn hash(&self) -> [u8; 32] {
+        let Self { key, user, attempt, chain } = self;
+        let parts: [&[u8]; 5] =
+            [b"mfa-chain draw v1", &attempt.to_le_bytes(), user.as_bytes(), b"\0", chain.as_bytes()];
+        keyed_hash(&key.0, &parts)
+    }
 }
 
 /// HMAC-SHA-256 in counter mode as a stream of 64-bit words.
-struct Words<'a> {
-    seed: &'a [u8; 32],
+struct Words {
+    seed: [u8; 32],
     counter: u64,
 }
 
-impl Words<'_> {
+impl Words {
     fn next(&mut self) -> u64 {
         self.counter = self.counter.wrapping_add(1);
-        keyed_number(self.seed, &[&self.counter.to_le_bytes()])
+        keyed_number(&self.seed, &[&self.counter.to_le_bytes()])
     }
 
     /// A uniform number below `bound`: words beyond the last whole multiple are drawn again.
@@ -63,7 +74,7 @@ mod tests {
 
     use super::*;
 
-    fn seed(attempt: u64) -> DrawSeed {
+    fn seed(attempt: u64) -> DrawSeed<'static> {
         DrawSeed::new(&DrawKey([7; 32]), "alice", attempt, "default")
     }
 

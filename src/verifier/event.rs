@@ -29,13 +29,18 @@ pub enum Severity {
 impl Event {
     /// The longest line, in bytes. What goes beyond is cut, and the line ends in `...`.
     pub const MAX_BYTES: usize = 800;
+    const ORDINARY_BYTES: usize = 256;
     /// The longest value that a claimant chose, in bytes after escaping.
     const MAX_VALUE_BYTES: usize = 160;
 
     /// An event called `kind`.
     #[must_use]
     pub fn new(severity: Severity, kind: &str) -> Self {
-        Self { severity, line: format!("event={kind}") }
+        // Room for an ordinary line, so that it seldom has to move.
+        let mut line = String::with_capacity(Self::ORDINARY_BYTES);
+        line.push_str("event=");
+        line.push_str(kind);
+        Self { severity, line }
     }
 
     /// Who asked, through what, from where.
@@ -52,21 +57,21 @@ impl Event {
     /// backslashes, so that a value can't look like another key or another line.
     #[must_use]
     pub fn with(mut self, key: &str, value: &str) -> Self {
-        let mut text = String::new();
+        self.push_key(key);
+        let start = self.line.len();
         for byte in value.bytes() {
-            if text.len() >= Self::MAX_VALUE_BYTES {
-                text.push_str("...");
+            if self.line.len().saturating_sub(start) >= Self::MAX_VALUE_BYTES {
+                self.line.push_str("...");
                 break;
             }
             match byte {
                 b' ' | b'"' | b'=' | b'\\' | 0..=0x1f | 0x7f.. => {
                     // Writing to a String can't fail.
-                    let _ = write!(text, "\\x{byte:02x}");
+                    let _ = write!(self.line, "\\x{byte:02x}");
                 }
-                _ => text.push(char::from(byte)),
+                _ => self.line.push(char::from(byte)),
             }
         }
-        let _ = write!(self.line, " {key}={text}");
         self.bounded()
     }
 
@@ -82,7 +87,8 @@ impl Event {
     /// Adds a number.
     #[must_use]
     pub fn with_number(mut self, key: &str, value: u64) -> Self {
-        let _ = write!(self.line, " {key}={value}");
+        self.push_key(key);
+        let _ = write!(self.line, "{value}");
         self.bounded()
     }
 
@@ -114,6 +120,12 @@ impl Event {
     #[must_use]
     pub fn line(&self) -> &str {
         &self.line
+    }
+
+    fn push_key(&mut self, key: &str) {
+        self.line.push(' ');
+        self.line.push_str(key);
+        self.line.push('=');
     }
 
     fn bounded(mut self) -> Self {

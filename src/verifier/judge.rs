@@ -147,15 +147,15 @@ fn judge_code(
 ) -> Result<(), Refusal> {
     let decoy = Credential::decoy(step.factor.id.clone(), step.factor.kind);
     let credential = enrolled.or(decoy.as_ref()).ok_or(Refusal::Unenrolled)?;
-    let next = state.next_acceptable(credential);
-    let candidates = credential.candidates(step.factor.kind, at, next);
+    let mark = state.mark_for(credential);
+    let candidates = credential.candidates(step.factor.kind, at, mark.next);
     // One past the window is the ordinary case of an authenticator that runs ahead and was just used.
-    let behind = candidates.end().saturating_add(1) < next;
-    match credential.scan(code, candidates, next) {
+    let behind = candidates.end().saturating_add(1) < mark.next;
+    match credential.scan(code, candidates, mark.next) {
         Scan::Match(moving_factor) => {
             // Nothing is burnt of a decoy, which nobody holds.
             if enrolled.is_some() {
-                state.burn(credential, moving_factor, at);
+                state.burn_at(mark, moving_factor, at);
             }
             Ok(())
         }

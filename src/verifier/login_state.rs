@@ -62,11 +62,15 @@ impl LoginState {
     /// the last accepted one (RFC 6238 §5.2), nor one that its enrolment used.
     #[must_use]
     pub fn next_acceptable(&self, credential: &Credential) -> u64 {
-        self.next_beyond_mark(credential.id()).max(credential.first)
+        self.mark_for(credential).next
     }
 
-    fn next_beyond_mark(&self, credential: CredentialId) -> u64 {
-        self.mark(credential).map_or(0, |mark| mark.next)
+    /// What `credential`'s codes are good for now, whether it was used yet or not.
+    pub(crate) fn mark_for(&self, credential: &Credential) -> ReplayMark {
+        let id = credential.id();
+        let unused = ReplayMark { credential: id, next: 0, used_at: UnixTime::default() };
+        let mark = self.mark(id).copied().unwrap_or(unused);
+        ReplayMark { next: mark.next.max(credential.first), ..mark }
     }
 
     /// The replay mark of a credential.
@@ -77,14 +81,17 @@ impl LoginState {
 
     /// Burns `moving_factor` and everything before it.
     pub fn burn(&mut self, credential: &Credential, moving_factor: u64, now: UnixTime) {
-        let id = credential.id();
-        let acceptable = self.next_beyond_mark(id).max(credential.first);
-        let next = acceptable.max(moving_factor.saturating_add(1));
-        self.marks.retain(|mark| mark.credential != id);
+        self.burn_at(self.mark_for(credential), moving_factor, now);
+    }
+
+    /// The same where the mark is at hand.
+    pub(crate) fn burn_at(&mut self, mark: ReplayMark, moving_factor: u64, now: UnixTime) {
+        let next = mark.next.max(moving_factor.saturating_add(1));
+        self.marks.retain(|other| other.credential != mark.credential);
         while self.marks.len() >= Self::MAX_MARKS {
             self.marks.remove(0);
         }
-        self.marks.push(ReplayMark { credential: id, next, used_at: now });
+        self.marks.push(ReplayMark { next, used_at: now, ..mark });
     }
 
     /// How many codes of `set` are left.

@@ -4,7 +4,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
 
 use super::keyed_hash::keyed_hash;
-use super::secret::decode_base32;
+use super::secret::{decode_base32, encode_base32};
 
 /// One recovery code: 120 bits from the kernel, so that a fast salted hash protects it. Wiped on drop.
 #[derive(PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl RecoveryCode {
     /// The code as it is shown once: six groups of four.
     #[must_use]
     pub fn to_groups(&self) -> Zeroizing<String> {
-        let letters = Zeroizing::new(data_encoding::BASE32_NOPAD.encode(self.0.as_slice()));
+        let letters = encode_base32(self.0.as_slice());
         let mut groups = Zeroizing::new(String::with_capacity(29));
         for (position, letter) in letters.chars().enumerate() {
             if position > 0 && position % 4 == 0 {

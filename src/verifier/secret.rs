@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use data_encoding::{Encoding, Specification};
+use base32ct::{Base32UpperUnpadded, Encoding};
 use zeroize::Zeroizing;
 
 /// The shared secret of RFC 4226 §4: at least 80 bits here, because such keys are in use; RFC 4226 R6 asks for
@@ -44,7 +44,7 @@ impl SharedSecret {
     /// The key in base32 without padding, as authenticator apps read it.
     #[must_use]
     pub fn to_base32(&self) -> Zeroizing<String> {
-        Zeroizing::new(data_encoding::BASE32_NOPAD.encode(&self.0))
+        encode_base32(&self.0)
     }
 
     /// Length in bits.
@@ -70,18 +70,21 @@ impl fmt::Debug for SharedSecret {
     }
 }
 
-/// Decodes lenient base32: any case, blanks and dashes ignored, no padding, trailing bits zero.
+/// Decodes lenient base32 in constant time: any case, blanks and dashes ignored, no padding, trailing bits zero.
 pub(super) fn decode_base32(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    lenient_base32()?.decode(text).ok().map(Zeroizing::new)
+    // All the room at once, so that growing leaves no copy behind.
+    let mut letters = Zeroizing::new(Vec::with_capacity(text.len()));
+    letters.extend(text.iter().filter(|byte| !b" \t\r\n-".contains(byte)).map(u8::to_ascii_uppercase));
+    let mut bytes = Zeroizing::new(vec![0; letters.len()]);
+    let decoded = Base32UpperUnpadded::decode(&*letters, &mut bytes).ok()?.len();
+    bytes.truncate(decoded);
+    // Bits that are left over, and letters cut off, are not told by the decoder.
+    (encode_base32(&bytes).as_bytes() == letters.as_slice()).then_some(bytes)
 }
 
-fn lenient_base32() -> Option<Encoding> {
-    let mut specification = Specification::new();
-    specification.symbols.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567");
-    specification.translate.from.push_str("abcdefghijklmnopqrstuvwxyz");
-    specification.translate.to.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-    specification.ignore.push_str(" \t\r\n-");
-    specification.encoding().ok()
+/// Encodes without padding.
+pub(super) fn encode_base32(bytes: &[u8]) -> Zeroizing<String> {
+    Zeroizing::new(Base32UpperUnpadded::encode_string(bytes))
 }
 
 /// Why a text or a key is no [`SharedSecret`]. Holds nothing of it.

@@ -1,7 +1,7 @@
 //! Takes TOML values apart, each with its place in the text.
 //!
-//! By hand for the policy, which each login reads: each place is told in errors, and serde's derived code for every
-//! table and kind of value in it would be a good part of the module (`docs/performance.md`).
+//! By hand: serde's derived code for every table and kind of value would be a fifth of the module, which each login maps
+//! into memory and runs twice (`docs/performance.md`).
 
 use std::fmt;
 use std::ops::Range;
@@ -16,52 +16,52 @@ pub type Value<'t> = Spanned<DeValue<'t>>;
 /// A key as it stands in the text.
 pub type Key<'t> = Spanned<DeString<'t>>;
 
+/// A text, and where it stands.
+pub type Text<'t> = Spanned<&'t str>;
+
 /// Keys and values. Not the table itself, whose iteration is much code for each place that iterates.
-pub type Entries<'t> = Vec<(Key<'t>, Value<'t>)>;
+pub type Entries<'t> = Vec<(&'t Key<'t>, &'t Value<'t>)>;
 
 /// Takes a table: its keys and values, in the order of the keys.
 ///
 /// # Errors
 ///
 /// [`Misread`] for another kind of value; as everywhere here.
-pub fn table(value: Value<'_>) -> Result<Entries<'_>, Misread> {
-    let at = value.span();
-    match value.into_inner() {
+pub fn table<'t>(value: &'t Value<'t>) -> Result<Entries<'t>, Misread> {
+    match value.get_ref() {
         DeValue::Table(table) => Ok(entries(table)),
-        other => Err(Misread::kind(at, &other, "a table")),
+        other => Err(Misread::kind(value.span(), other, "a table")),
     }
 }
 
 /// The keys and values of a table, in the order of the keys.
 #[must_use]
-pub fn entries(table: DeTable<'_>) -> Entries<'_> {
-    table.into_iter().collect()
+pub fn entries<'t>(table: &'t DeTable<'t>) -> Entries<'t> {
+    table.iter().collect()
 }
 
 /// Takes a list, each entry of it by `read`.
 pub fn list<'t, T>(
-    value: Value<'t>,
-    read: impl Fn(Value<'t>) -> Result<T, Misread>,
+    value: &'t Value<'t>,
+    read: impl Fn(&'t Value<'t>) -> Result<T, Misread>,
 ) -> Result<Spanned<Vec<T>>, Misread> {
-    let at = value.span();
-    match value.into_inner() {
+    match value.get_ref() {
         DeValue::Array(array) => {
             let mut entries = Vec::with_capacity(array.len());
             for entry in array {
                 entries.push(read(entry)?);
             }
-            Ok(Spanned::new(at, entries))
+            Ok(Spanned::new(value.span(), entries))
         }
-        other => Err(Misread::kind(at, &other, "a list")),
+        other => Err(Misread::kind(value.span(), other, "a list")),
     }
 }
 
-/// Takes a text; it is no copy where it holds no escapes.
-pub fn text(value: Value<'_>) -> Result<Key<'_>, Misread> {
-    let at = value.span();
-    match value.into_inner() {
-        DeValue::String(text) => Ok(Spanned::new(at, text)),
-        other => Err(Misread::kind(at, &other, "a string")),
+/// Takes a text.
+pub fn text<'t>(value: &'t Value<'t>) -> Result<Text<'t>, Misread> {
+    match value.get_ref() {
+        DeValue::String(text) => Ok(Spanned::new(value.span(), text.as_ref())),
+        other => Err(Misread::kind(value.span(), other, "a string")),
     }
 }
 
@@ -128,6 +128,18 @@ impl Misread {
         Self { at, fault: Fault::MissingKey(key) }
     }
 
+    /// What is wrong, without a word of the text: for files that hold secrets.
+    #[must_use]
+    #[cold]
+    pub fn without_content(&self) -> String {
+        match &self.fault {
+            Fault::Kind { expected, .. } => format!("it must be {expected}"),
+            Fault::UnknownKey { known, .. } => format!("unknown key; known: {}", known.join(", ")),
+            Fault::MissingKey(key) => format!("missing key `{key}`"),
+        }
+    }
+
+    #[cold]
     fn kind(at: Range<usize>, found: &DeValue<'_>, expected: &'static str) -> Self {
         let found = match found {
             DeValue::String(text) => format!("string {text:?}"),
@@ -155,5 +167,15 @@ impl fmt::Display for Misread {
 }
 
 impl std::error::Error for Misread {}
+
+/// The line and the column of the byte at `offset`, from 1, as editors count them.
+#[must_use]
+#[cold]
+pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count().saturating_add(1);
+    let in_line = before.rsplit('\n').next().unwrap_or_default();
+    (line, in_line.chars().count().saturating_add(1))
+}
 
 const WHOLE_NUMBER: &str = "a whole number in range";

@@ -83,7 +83,16 @@ fn a_damaged_user_does_not_hide_the_others() {
     scratch.enroll("bob", "phone", SECRET);
     std::fs::write(scratch.path("store/state/alice"), "").expect("damage");
     let finished = scratch.run("status").refused(3, &["store/state/alice"]);
-    assert!(finished.stdout.starts_with("bob: "), "{finished:#?}");
+    let lines: Vec<&str> = finished.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with("alice: not readable: ") && lines[0].contains("--reset-state alice"),
+        "{finished:#?}"
+    );
+    assert!(lines[1].starts_with("bob: factors: phone;"), "{finished:#?}");
+    let rows = scratch.run("status --json").refused(3, &["store/state/alice"]).json();
+    assert_eq!(rows[0]["user"], "alice");
+    assert!(rows[0]["error"].as_str().is_some_and(|error| error.contains("store/state/alice")), "{rows}");
+    assert_eq!(rows[1]["factors"][0]["id"], "phone");
 }
 
 #[test]

@@ -109,8 +109,8 @@ def test_the_log_names_lost_secrets_and_the_command_that_enrols_anew(login, alic
     SECRETS.unlink()
     assert not login()
     said = detail(log, "store")
-    assert said.startswith(f"{SECRETS}: the secret file is gone")
-    assert COMMAND.search(said)[1] == "mfa-chain enroll alice FACTOR"
+    assert said.startswith(f"{SECRETS}: not there; the secret file is gone")
+    assert COMMAND.search(said)[1] == "mfa-chain enroll USER FACTOR"
     assert login(*right(enrol("alice")))
 
 

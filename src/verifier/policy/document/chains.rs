@@ -76,7 +76,7 @@ pub(super) fn read_named(
 }
 
 fn check_name(name: &Text<'_>) -> Result<(), Problem> {
-    if name.get_ref() == Policy::DEFAULT_CHAIN {
+    if *name.get_ref() == Policy::DEFAULT_CHAIN {
         let message = "`default` is the chain of the top level; write its keys there";
         return Err(Problem::at(&name.span(), message));
     }
@@ -93,7 +93,8 @@ fn choose_factors(list: &List<'_>, factors: &[ReadFactor]) -> Result<Vec<Factor>
     }
     let mut chosen: Vec<Factor> = Vec::new();
     for id in list.get_ref() {
-        let named = factors.iter().map(|read| &read.factor).find(|factor| factor.id.as_str() == id.get_ref());
+        let named =
+            factors.iter().map(|read| &read.factor).find(|factor| factor.id.as_str() == *id.get_ref());
         let known = || factors.iter().map(|read| read.factor.id.as_str());
         let factor = named.ok_or_else(|| unknown("factor", id, known()))?;
         if chosen.iter().any(|earlier| earlier.id == factor.id) {

@@ -26,7 +26,8 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, PolicyError> {
 }
 
 fn read_source(source: &Source<'_>) -> Result<Policy, Problem> {
-    let raw = raw::load(source.text())?;
+    let table = raw::parse(source.text())?;
+    let raw = RawPolicy::of(&table)?;
     let factors = factors::read(raw.factors.as_ref())?;
     let settings = Settings::read(raw.settings())?;
     let (default_chain, named_chains) = read_chains(&raw, &settings, &factors)?;

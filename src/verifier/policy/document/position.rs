@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::verifier::policy::PolicyError;
+use crate::verifier::toml_values::line_and_column;
 
 /// Something wrong at a byte of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,10 +53,7 @@ impl<'t> Source<'t> {
 
     /// The problem as the administrator sees it.
     pub(super) fn error(&self, problem: &Problem) -> PolicyError {
-        let line = self.line(problem.offset);
-        let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        let before = self.text.get(start..problem.offset).unwrap_or("");
-        let column = before.chars().count().saturating_add(1);
+        let (line, column) = line_and_column(self.text, problem.offset);
         PolicyError { file: self.file.to_owned(), line, column, message: one_line(&problem.message) }
     }
 }
@@ -97,7 +95,7 @@ mod tests {
         let error = Source::new("", "f").error(&Problem::at_start("no"));
         assert_eq!(error.to_string(), "f:1:1: no");
         let error = Source::new("a", "f").error(&Problem::at(&(9..9), "no"));
-        assert_eq!((error.line(), error.column()), (1, 1));
+        assert_eq!((error.line(), error.column()), (1, 2));
     }
 
     #[test]

@@ -9,8 +9,10 @@ use super::{KNOWN_VERSION, reword};
 use crate::verifier::policy::Policy;
 use crate::verifier::toml_values::{self as values, Key, Misread, Value};
 
-/// Reads the tables of a policy.
-pub(super) fn load(text: &str) -> Result<RawPolicy<'_>, Problem> {
+pub(super) use crate::verifier::toml_values::Text;
+
+/// Parses the text of a policy.
+pub(super) fn parse(text: &str) -> Result<DeTable<'_>, Problem> {
     if text.len() > Policy::MAX_BYTES {
         let message = format!("the file has {} bytes; at most {} are read", text.len(), Policy::MAX_BYTES);
         return Err(Problem::at_start(message));
@@ -18,7 +20,7 @@ pub(super) fn load(text: &str) -> Result<RawPolicy<'_>, Problem> {
     let table = DeTable::parse(text).map_err(|error| reword::reword(&error, text))?.into_inner();
     // A policy of another version has other keys; the version is the better news then.
     check_version(&table)?;
-    RawPolicy::read(table).map_err(|misread| Problem::at(&misread.at, misread.to_string()))
+    Ok(table)
 }
 
 fn check_version(table: &DeTable<'_>) -> Result<(), Problem> {
@@ -30,7 +32,6 @@ fn check_version(table: &DeTable<'_>) -> Result<(), Problem> {
     }
 }
 
-pub(super) type Text<'t> = Key<'t>;
 pub(super) type Number = Spanned<i64>;
 pub(super) type List<'t> = Spanned<Vec<Text<'t>>>;
 
@@ -60,19 +61,24 @@ impl<'t> RawPolicy<'t> {
         "throttle",
     ];
 
-    fn read(table: DeTable<'t>) -> Result<Self, Misread> {
+    /// Takes the keys of a parsed policy.
+    pub(super) fn of(table: &'t DeTable<'t>) -> Result<Self, Problem> {
+        Self::read(table).map_err(|misread| Problem::at(&misread.at, misread.to_string()))
+    }
+
+    fn read(table: &'t DeTable<'t>) -> Result<Self, Misread> {
         let mut raw = Self::default();
         for (key, value) in values::entries(table) {
             match key.get_ref().as_ref() {
                 "version" => {
-                    values::number::<i64>(&value)?;
+                    values::number::<i64>(value)?;
                 }
                 "factors" => raw.factors = Some(values::list(value, RawFactor::read)?),
                 "chains" => raw.chains = read_chains(value)?,
                 "rules" => raw.rules = values::list(value, RawRule::read)?.into_inner(),
                 "prompt" => raw.prompt = Some(RawPrompt::read(value)?),
                 "throttle" => raw.throttle = Some(RawThrottle::read(value)?),
-                _ => raw.settings.take(&key, value, Self::KEYS)?,
+                _ => raw.settings.take(key, value, Self::KEYS)?,
             }
         }
         Ok(raw)
@@ -96,27 +102,27 @@ pub(super) struct RawSettings<'t> {
 impl<'t> RawSettings<'t> {
     fn take(
         &mut self,
-        key: &Key<'t>,
-        value: Value<'t>,
+        key: &Key<'_>,
+        value: &'t Value<'t>,
         known: &'static [&'static str],
     ) -> Result<(), Misread> {
         match key.get_ref().as_ref() {
             "mode" => self.mode = Some(values::text(value)?),
-            "required_steps" => self.required_steps = Some(values::number(&value)?),
+            "required_steps" => self.required_steps = Some(values::number(value)?),
             "on_wrong_code" => self.on_wrong_code = Some(values::text(value)?),
             "unenrolled" => self.unenrolled = Some(values::text(value)?),
-            "until" => self.until = Some(values::date(&value)?),
+            "until" => self.until = Some(values::date(value)?),
             _ => return Err(Misread::unknown_key(key, known)),
         }
         Ok(())
     }
 }
 
-fn read_chains(value: Value<'_>) -> Result<Vec<(Text<'_>, RawChain<'_>)>, Misread> {
+fn read_chains<'t>(value: &'t Value<'t>) -> Result<Vec<(Text<'t>, RawChain<'t>)>, Misread> {
     let entries = values::table(value)?;
     let mut chains = Vec::with_capacity(entries.len());
     for (name, chain) in entries {
-        chains.push((name, RawChain::read(chain)?));
+        chains.push((Text::new(name.span(), name.get_ref().as_ref()), RawChain::read(chain)?));
     }
     Ok(chains)
 }
@@ -131,12 +137,12 @@ impl<'t> RawChain<'t> {
     const KEYS: &'static [&'static str] =
         &["factors", "mode", "required_steps", "on_wrong_code", "unenrolled", "until"];
 
-    fn read(value: Value<'t>) -> Result<Self, Misread> {
+    fn read(value: &'t Value<'t>) -> Result<Self, Misread> {
         let mut raw = Self::default();
         for (key, value) in values::table(value)? {
             match key.get_ref().as_ref() {
                 "factors" => raw.factors = Some(values::list(value, values::text)?),
-                _ => raw.settings.take(&key, value, Self::KEYS)?,
+                _ => raw.settings.take(key, value, Self::KEYS)?,
             }
         }
         Ok(raw)
@@ -167,7 +173,7 @@ impl<'t> RawFactor<'t> {
     const KEYS: &'static [&'static str] =
         &["id", "label", "type", "window", "look_ahead", "algorithm", "digits", "period"];
 
-    fn read(value: Value<'t>) -> Result<Self, Misread> {
+    fn read(value: &'t Value<'t>) -> Result<Self, Misread> {
         let at = value.span();
         let (mut id, mut kind, mut more) = (None, None, RawFactorOptions::default());
         for (key, value) in values::table(value)? {
@@ -175,12 +181,12 @@ impl<'t> RawFactor<'t> {
                 "id" => id = Some(values::text(value)?),
                 "label" => more.label = Some(values::text(value)?),
                 "type" => kind = Some(values::text(value)?),
-                "window" => more.window = Some(values::number(&value)?),
-                "look_ahead" => more.look_ahead = Some(values::number(&value)?),
+                "window" => more.window = Some(values::number(value)?),
+                "look_ahead" => more.look_ahead = Some(values::number(value)?),
                 "algorithm" => more.algorithm = Some(values::text(value)?),
-                "digits" => more.digits = Some(values::number(&value)?),
-                "period" => more.period = Some(values::number(&value)?),
-                _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
+                "digits" => more.digits = Some(values::number(value)?),
+                "period" => more.period = Some(values::number(value)?),
+                _ => return Err(Misread::unknown_key(key, Self::KEYS)),
             }
         }
         let id = id.ok_or_else(|| Misread::missing_key(at.clone(), "id"))?;
@@ -203,7 +209,7 @@ pub(super) struct RawRule<'t> {
 impl<'t> RawRule<'t> {
     const KEYS: &'static [&'static str] = &["services", "users", "groups", "from", "ttys", "chain", "action"];
 
-    fn read(value: Value<'t>) -> Result<Spanned<Self>, Misread> {
+    fn read(value: &'t Value<'t>) -> Result<Spanned<Self>, Misread> {
         let at = value.span();
         let mut raw = Self::default();
         for (key, value) in values::table(value)? {
@@ -215,7 +221,7 @@ impl<'t> RawRule<'t> {
                 "ttys" => raw.ttys = Some(values::list(value, values::text)?),
                 "chain" => raw.chain = Some(values::text(value)?),
                 "action" => raw.action = Some(values::text(value)?),
-                _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
+                _ => return Err(Misread::unknown_key(key, Self::KEYS)),
             }
         }
         Ok(Spanned::new(at, raw))
@@ -232,14 +238,14 @@ pub(super) struct RawPrompt<'t> {
 impl<'t> RawPrompt<'t> {
     const KEYS: &'static [&'static str] = &["text", "echo", "failure"];
 
-    fn read(value: Value<'t>) -> Result<Self, Misread> {
+    fn read(value: &'t Value<'t>) -> Result<Self, Misread> {
         let mut raw = Self::default();
         for (key, value) in values::table(value)? {
             match key.get_ref().as_ref() {
                 "text" => raw.text = Some(values::text(value)?),
-                "echo" => raw.echo = Some(values::flag(&value)?),
+                "echo" => raw.echo = Some(values::flag(value)?),
                 "failure" => raw.failure = Some(values::text(value)?),
-                _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
+                _ => return Err(Misread::unknown_key(key, Self::KEYS)),
             }
         }
         Ok(raw)
@@ -272,7 +278,7 @@ impl RawThrottle {
         "fail_delay_seconds",
     ];
 
-    fn read(value: Value<'_>) -> Result<Self, Misread> {
+    fn read(value: &Value<'_>) -> Result<Self, Misread> {
         let mut raw = Self::default();
         for (key, value) in values::table(value)? {
             let place = match key.get_ref().as_ref() {
@@ -285,9 +291,9 @@ impl RawThrottle {
                 "lock_wait_seconds" => &mut raw.lock_wait_seconds,
                 "failures_a_day" => &mut raw.failures_a_day,
                 "fail_delay_seconds" => &mut raw.fail_delay_seconds,
-                _ => return Err(Misread::unknown_key(&key, Self::KEYS)),
+                _ => return Err(Misread::unknown_key(key, Self::KEYS)),
             };
-            *place = Some(values::number(&value)?);
+            *place = Some(values::number(value)?);
         }
         Ok(raw)
     }

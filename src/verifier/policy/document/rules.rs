@@ -84,8 +84,8 @@ fn read_action(raw: &Spanned<RawRule<'_>>, chains: &[ChainSpec]) -> Result<RuleA
 }
 
 fn read_chain(chain: &Text<'_>, chains: &[ChainSpec]) -> Result<RuleAction, Problem> {
-    let name = chain.get_ref();
-    if name != Policy::DEFAULT_CHAIN && chains.iter().all(|chain| chain.name() != name.as_ref()) {
+    let name = *chain.get_ref();
+    if name != Policy::DEFAULT_CHAIN && chains.iter().all(|chain| chain.name() != name) {
         let known = iter::once(Policy::DEFAULT_CHAIN).chain(chains.iter().map(ChainSpec::name));
         return Err(unknown("chain", chain, known));
     }

@@ -8,7 +8,7 @@ use super::raw::{Number, Text};
 
 /// What `word` means; otherwise "unknown mode `x`; known: fixed, random".
 pub(super) fn choose<T: Copy>(what: &str, word: &Text<'_>, known: &[(&str, T)]) -> Result<T, Problem> {
-    let found = known.iter().find(|(name, _)| *name == word.get_ref());
+    let found = known.iter().find(|(name, _)| *name == *word.get_ref());
     found.map(|(_, value)| *value).ok_or_else(|| unknown(what, word, known.iter().map(|(name, _)| *name)))
 }
 
