@@ -41,7 +41,7 @@ def test_a_public_key_alone_is_enough_for_whom_a_rule_exempts(sshd, untouched, a
     login = sshd(AuthenticationMethods="publickey").login("alice", key=alice_key)
     assert login.ends() == 0
     assert login.text() == "alice\n"
-    log.wait_for(r"pam_mfa_chain\(sshd:account\): event=verdict user=alice .*verdict=exempt reason=rule rule=1")
+    log.wait_for(r"\(sshd:account\): event=verdict user=alice .*verdict=exempt reason=rule rule=1")
 
 
 def test_a_public_key_alone_is_refused_whom_a_rule_denies(sshd, untouched, alice_key, log):

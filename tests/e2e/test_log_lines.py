@@ -1,4 +1,4 @@
-"""What the log says where something is broken: which file, what is wrong with it, and the command that mends it."""
+"""What the log says of a broken file: its path, what is wrong with it, and the command that mends it."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from machine import policy
 from machine.policy import FILE, PHONE_FIRST, STORE, TOKEN_SECOND
 
 STATE, SECRETS = STORE / "state" / "alice", STORE / "secrets" / "alice.toml"
-LINE = r'pam_mfa_chain\(mfa-test:auth\): event=verdict user=alice .*verdict=deny reason={reason} detail="(?P<detail>.*)"'
+LINE = r'\(mfa-test:auth\): event=verdict user=alice .*verdict=deny reason={reason} detail="(?P<detail>.*)"'
 COMMAND = re.compile("`([^`]*)`")
 
 
@@ -35,25 +35,29 @@ def detail(log, reason):
     return re.search(LINE.format(reason=reason), line)["detail"]
 
 
-MODES = {
-    "a policy that others may write": (FILE, lambda path: path.chmod(0o666), "configuration", "others may write to it"),
-    "a policy of somebody else": (FILE, lambda path: os.chown(path, 4321, 0), "configuration", "it belongs to uid 4321"),
-    "a folder of the policy that others may write": (
-        FILE.parent,
-        lambda path: path.chmod(0o777),
-        "configuration",
-        "others may write to it",
-    ),
-    "a store that others may write": (STORE, lambda path: path.chmod(0o777), "store", "others may write to it"),
-    "a state that others may read": (STATE, lambda path: path.chmod(0o644), "store", "others may read it"),
-    "secrets that others may read": (SECRETS, lambda path: path.chmod(0o644), "store", "others may read it"),
-    "secrets of somebody else": (SECRETS, lambda path: os.chown(path, 4321, 0), "store", "it belongs to uid 4321"),
+def open_to(mode):
+    return lambda path: path.chmod(mode)
+
+
+def give_away(path):
+    os.chown(path, 4321, 0)
+
+
+WRITABLE, READABLE, FOREIGN = "others may write to it", "others may read it", "it belongs to uid 4321"
+UNSAFE = {
+    "a policy that others may write": (FILE, open_to(0o666), "configuration", WRITABLE),
+    "a policy of somebody else": (FILE, give_away, "configuration", FOREIGN),
+    "a folder of the policy that others may write": (FILE.parent, open_to(0o777), "configuration", WRITABLE),
+    "a store that others may write": (STORE, open_to(0o777), "store", WRITABLE),
+    "a state that others may read": (STATE, open_to(0o644), "store", READABLE),
+    "secrets that others may read": (SECRETS, open_to(0o644), "store", READABLE),
+    "secrets of somebody else": (SECRETS, give_away, "store", FOREIGN),
 }
 
 
-@pytest.mark.parametrize("case", MODES)
+@pytest.mark.parametrize("case", UNSAFE)
 def test_the_log_names_an_unsafe_file_and_the_command_in_the_line_mends_it(login, alice, log, case):
-    path, spoil, reason, what = MODES[case]
+    path, spoil, reason, what = UNSAFE[case]
     spoil(path)
     assert not login()
     said = detail(log, reason)
@@ -130,7 +134,9 @@ def file_system_of_its_own():
     subprocess.run(["umount", STORE], check=True)
 
 
-def test_the_log_names_a_read_only_store_and_the_command_that_mends_it(file_system_of_its_own, login, enrol, log):
+def test_the_log_names_a_read_only_store_and_the_command_that_mends_it(
+    file_system_of_its_own, login, enrol, log
+):
     alice = enrol("alice")
     subprocess.run(["mount", "-o", "remount,ro", STORE], check=True)
     assert not login()
