@@ -40,6 +40,7 @@ test-e2e:
 lint:
 	@tools/require lint
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --lib --no-default-features -- -D warnings
 	tools/check-manual
@@ -49,10 +50,12 @@ lint:
 
 fmt:
 	$(CARGO) fmt
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 
 clean:
 	rm -rf build $(target)
 
 include packaging/packaging.mk
 include tests/faults/faults.mk
+include fuzz/fuzz.mk
 include benches/bench.mk

@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Barrier;
 
-use pam_mfa_chain::store::StoreError;
+use pam_mfa_chain::store::{FileStore, StoreError};
 use pam_mfa_chain::verifier::credential::{Credential, MovingFactor};
 use pam_mfa_chain::verifier::otp::Algorithm;
 use pam_mfa_chain::verifier::policy::FactorId;
@@ -191,6 +191,12 @@ fn a_spoilt_secret_file_is_named_by_line_and_never_quoted() {
         ("GEZDG", "GEZD1", "base32"),
         ("secret = ", "secret = {x = ", ":"),
         ("\"totp\"", "\"totp", ":"),
+        // A secret that slipped to where a key, a number or a table should be.
+        ("secret = ", "GEZDGNBVGY3TQOJQ = ", "11:1: "),
+        ("digits = 6", "digits = \"GEZDGNBVGY3TQOJQ\"", "9:10: "),
+        ("[[factors]]", "[[GEZDGNBVGY3TQOJQ]]", "5:3: "),
+        ("version = 1", "version = \"GEZDGNBVGY3TQOJQ\"", "2:11: "),
+        ("digits = 6\n", "", "digits"),
     ] {
         write_private(&scratch.file("secrets/alice.toml"), &text.replacen(from, to, 1));
         let refusal = scratch.refusal("alice");
@@ -362,13 +368,32 @@ fn unknown_names_have_states_of_their_own_that_last() {
 fn thousands_of_unknown_names_grow_no_file() {
     let scratch = Scratch::new();
     let store = scratch.store();
+    let sizes = || -> Vec<u64> {
+        let decoys = fs::read_dir(scratch.file("decoys")).expect("decoys");
+        decoys.map(|it| it.expect("it").metadata().expect("it").len()).collect()
+    };
+    let before = sizes();
     for number in 0..300 {
         let claimant = store.find(&format!("user{number}")).expect("a decoy");
         store.update(&claimant, |_, state| state.attempt += 1).expect("judged");
     }
-    let sizes = fs::read_dir(scratch.file("decoys"))
-        .expect("decoys")
-        .map(|it| it.expect("it").metadata().expect("it").len());
-    assert!(sizes.into_iter().all(|size| size == 8192));
+    assert_eq!(sizes(), before);
     assert_eq!(scratch.attempt("user299"), 1);
+}
+
+#[test]
+fn names_that_nobody_enrolled_need_the_decoys_and_an_enrolment_mends_them() {
+    let scratch = Scratch::with_alice();
+    let is_record = |path: &Path| path.ends_with("record.toml");
+    let decoys: Vec<_> =
+        fs::read_dir(scratch.file("decoys")).expect("decoys").map(|it| it.expect("it").path()).collect();
+    for spoil_record in [true, false] {
+        let spoilt = decoys.iter().filter(|path| is_record(path) == spoil_record);
+        spoilt.for_each(|path| write_private(path, "spoilt"));
+        let refusal = scratch.refusal("nobody-here");
+        assert!(refusal.contains("store/decoys/"), "{refusal}");
+        assert_eq!(scratch.refusal("alice"), "", "users do without");
+        FileStore::open_or_create(&scratch.path).expect("as `mfa-chain enroll` does");
+        assert_eq!(scratch.refusal("nobody-here"), "");
+    }
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use pam_mfa_chain::verifier::credential::{Credential, MovingFactor};
 use pam_mfa_chain::verifier::otp::Algorithm;
+use pam_mfa_chain::verifier::record::UserRecord;
 use pam_mfa_chain::verifier::time::UnixTime;
 use world::totp;
 
@@ -75,4 +76,17 @@ fn oathtool(arguments: &[&str]) -> String {
         .expect("oathtool is missing: apt-get install oathtool");
     assert!(run.status.success(), "oathtool: {}", String::from_utf8_lossy(&run.stderr));
     String::from_utf8(run.stdout).expect("text").trim().to_owned()
+}
+
+/// A state that was reset puts counters there, and a counter that can't move on would be good for ever.
+#[test]
+fn the_last_counter_is_never_accepted() {
+    for (first, granted) in [(u64::MAX - 1, true), (u64::MAX, false)] {
+        let world = world::World::new("[[factors]]\nid = \"token\"\ntype = \"hotp\"\n");
+        let credential = || Credential { first, ..world.credential("token") };
+        world.store.enrol("alice", UserRecord::new(vec![credential()], None).expect("a record"));
+        let code = credential().code(first).to_string();
+        assert_eq!(world.login("alice", |_| code.clone()).granted(), granted, "{first}");
+        assert!(!world.login("alice", |_| code.clone()).granted(), "{first} again");
+    }
 }

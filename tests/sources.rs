@@ -5,6 +5,7 @@
 mod world;
 
 use pam_mfa_chain::verifier::recovery::{RecoveryCode, RecoveryHash, RecoverySet};
+use pam_mfa_chain::verifier::request::Request;
 use pam_mfa_chain::verifier::verdict::{DenyReason, Refusal};
 use world::{Ending, NOW, World};
 use zeroize::Zeroizing;
@@ -120,6 +121,31 @@ fn a_subscriber_of_ipv6_is_one_source_and_mapped_addresses_are_ipv4() {
         wrong(&world, HOME);
     }
     assert!(waits(&wrong(&world, HOME)));
+}
+
+#[test]
+fn a_named_host_and_whoever_runs_sudo_are_sources_of_their_own() {
+    let at = |rhost: Option<&str>, ruser: Option<&str>| Request {
+        rhost: rhost.map(str::to_owned),
+        ruser: ruser.map(str::to_owned),
+        ..Request::new("sudo", "alice")
+    };
+    for (home, elsewhere) in [
+        (at(Some("desk.example"), None), at(Some("other.example"), None)),
+        (at(None, Some("alice")), at(None, Some("eve"))),
+        (at(None, None), at(None, Some("eve"))),
+    ] {
+        let world = world();
+        let right = |request: &Request| world.attempt(request, |factor| world.code(factor, 0));
+        assert!(right(&home).granted());
+        world.clock.advance(30);
+        for _ in 0..6 {
+            world.attempt(&elsewhere, |_| "000000".into());
+        }
+        world.clock.advance(29);
+        assert!(waits(&right(&elsewhere)), "{elsewhere:?}");
+        assert!(right(&home).granted(), "{home:?}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import machine
 import page
-from rows import Rows, find_module, largest_functions, profile_of
+from rows import Rows, bytes_of_backtraces, find_module, functions_by_size, profile_of
 from targets import all_targets
 from timing import Timer
 
@@ -38,7 +38,10 @@ def main():
         return
     figures = measure(rows, places, disk)
     figures["profile"] = profile_of(timer, unstripped, memory / "store1")
-    figures["largest"] = largest_functions(unstripped)
+    figures["profile_of_rules"] = profile_of(timer, unstripped, memory / "store1", "rules500")
+    functions = functions_by_size(unstripped)
+    figures["largest"] = [(size, name[:90]) for size, name in functions[:16]]
+    figures["backtraces"] = bytes_of_backtraces(functions)
     peers = [Path(find_module(name)) for name in ("google_authenticator", "oath", "permit")]
     sizes = {path.name: path.stat().st_size for path in (rows.module, *peers)}
     targets = all_targets(figures, sizes["pam_mfa_chain.so"], other_libraries(rows.module))

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from plot import line_plot
+from reasons import reasons
 from targets import number
 
 PEERS = {"ga": "pam_google_authenticator", "oath": "pam_oath"}
@@ -20,6 +21,7 @@ def write(docs, figures, targets, sizes, scale):
         "the ratios are what to compare, and the command prints them again.",
         machine_lines(scale),
         section("Targets", target_table(targets)),
+        section("What stands in the way", reasons(figures, targets)),
         section("One login", "\n\n".join(one_login(figures, place) for place in ("disk", "tmpfs"))),
         section("Denied", denied(figures)),
         section("Many steps, users, rules, processes", many(docs, figures)),

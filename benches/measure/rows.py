@@ -169,9 +169,9 @@ def find_module(name):
     raise SystemExit(f"pam_{name}.so is missing")
 
 
-def profile_of(timer, module, store):
-    """Shares of instructions by function of the module, callees included; and the largest functions."""
-    write_service("profile", f"{module} policy=/etc/mfa-chain/policy.toml store={store}")
+def profile_of(timer, module, store, policy="policy"):
+    """Shares of instructions by function of the module, callees included."""
+    write_service("profile", f"{module} policy=/etc/mfa-chain/{policy}.toml store={store}")
     out = "/run/tmp/callgrind.out"
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--toggle-collect=pam_authenticate"]
     command += [timer.program, "transactions", "50", str(SERVICES), "quiet"]
@@ -188,7 +188,12 @@ def profile_of(timer, module, store):
     return [(f"{share:.1f} %", name) for name, share in ranked]
 
 
-def largest_functions(module):
-    done = subprocess.run(["nm", "-C", "-S", "--size-sort", "-r", str(module)], capture_output=True, text=True)
-    lines = (line.split(None, 3) for line in done.stdout.splitlines()[:16])
-    return [(int(size, 16), name.replace("|", "/")[:90]) for _, size, _, name in lines]
+def functions_by_size(module):
+    done = subprocess.run(["nm", "-C", "-S", "--size-sort", "-r", str(module)], capture_output=True, text=True, check=True)
+    lines = (line.split(None, 3) for line in done.stdout.splitlines())
+    return [(int(line[1], 16), line[3].replace("|", "/")) for line in lines if len(line) == 4]
+
+
+def bytes_of_backtraces(functions):
+    """What std's printing of backtraces takes; nothing of ours has these names."""
+    return sum(size for size, name in functions if re.search("gimli|addr2line|backtrace|miniz_oxide|rustc_demangle", name))

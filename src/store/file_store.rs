@@ -21,6 +21,8 @@ pub const DEFAULT_STORE: &str = "/var/lib/mfa-chain";
 pub(super) const SECRETS: &str = "secrets";
 pub(super) const STATE: &str = "state";
 pub(super) const DECOYS: &str = "decoys";
+/// The secret file of nobody.
+pub(super) const DECOY_RECORD: &str = "decoys/record.toml";
 const SECRET_REMEDY: &str = "the secret file is gone though the user was enrolled; restore it, or enrol again with \
                              `mfa-chain enroll USER FACTOR`";
 /// How often a state file may be replaced while a login waits for its lock.
@@ -75,8 +77,8 @@ impl FileStore {
         if let Ok(name) = Username::parse(user) {
             match StateFile::open(dir, &state_name(&name)) {
                 Ok(state) => {
-                    let secret = self.open_secret(&name)?;
-                    return Ok(Files { user: user.to_owned(), state, own: Some(Own { name, secret }) });
+                    let secret = Secret::open(dir, Some(name))?;
+                    return Ok(Files { user: user.to_owned(), state, secret });
                 }
                 Err(error) if error.is_missing() => self.check_not_enrolled(&name)?,
                 Err(error) => return Err(error),
@@ -84,22 +86,17 @@ impl FileStore {
         }
         let table = StateFile::open(dir, &format!("{DECOYS}/{}", bucket_of(user)));
         let state = table.map_err(|error| error.or_missing(STORE_REMEDY))?;
-        Ok(Files { user: user.to_owned(), state, own: None })
-    }
-
-    fn open_secret(&self, user: &Username) -> Result<TrustedFile, StoreError> {
-        let opened = self.dir()?.open_file(&secret_name(user), OFlag::O_RDONLY, Readers::Owner);
-        opened.map_err(|error| error.or_missing(SECRET_REMEDY))
+        Ok(Files { user: user.to_owned(), state, secret: Secret::open(dir, None)? })
     }
 
     /// Locks the state of `user`, of the files that were opened for the prompt if it is still the same one.
-    fn lock(&self, user: &str) -> Result<(Locked, Option<Own>), StoreError> {
+    fn lock(&self, user: &str) -> Result<(Locked, Secret), StoreError> {
         let mut found = self.found.take().filter(|files| files.user == user);
         for _ in 0..LOCK_TRIES {
             let files = found.take().map_or_else(|| self.files_of(user), Ok)?;
             let locked = files.state.lock()?;
             if locked.is_current(self.dir()?)? {
-                return Ok((locked, files.own));
+                return Ok((locked, files.secret));
             }
         }
         Err(StoreError::new(&self.path, Problem::Busy))
@@ -116,23 +113,13 @@ impl FileStore {
             _ => Ok(()),
         }
     }
-
-    /// The record that goes with a state of one's own, as it is now; an empty one with a decoy.
-    fn record_beside_state(&self, own: Option<&Own>) -> Result<UserRecord, StoreError> {
-        let Some(own) = own else { return Ok(UserRecord::default()) };
-        if self.dir()?.still_has(&own.secret, Readers::Owner)? {
-            return own.record();
-        }
-        let replaced = self.open_secret(&own.name)?;
-        Own { name: own.name.clone(), secret: replaced }.record()
-    }
 }
 
 impl Store for FileStore {
     fn find(&self, user: &str) -> Result<Claimant, StoreFailure> {
         let files = self.files_of(user)?;
         let state = state_in(&files.state.read()?.content, user);
-        let record = files.own.as_ref().map_or_else(|| Ok(UserRecord::default()), Own::record)?;
+        let record = files.secret.record()?;
         let enrolled = record.credentials().iter().map(|it| (it.factor.clone(), it.moving)).collect();
         self.found.replace(Some(files));
         Ok(Claimant { user: user.to_owned(), enrolled, attempt: state.attempt, draw_key: state.draw_key })
@@ -145,14 +132,18 @@ impl Store for FileStore {
     ) -> Result<Committed<T>, StoreFailure> {
         #[cfg(mfa_fault = "lock-after-read")]
         let mut newest = self.files_of(&claimant.user)?.state.read()?;
-        let (locked, own) = self.lock(&claimant.user)?;
+        let (locked, secret) = self.lock(&claimant.user)?;
         #[cfg(not(mfa_fault = "lock-after-read"))]
         let mut newest = locked.read()?;
         // Read again under the lock: a factor may have been revoked while the claimant was at the prompt.
-        let record = self.record_beside_state(own.as_ref())?;
+        let record = secret.refreshed(self.dir()?)?.record()?;
         let mut state = state_in(&newest.content, &claimant.user);
         #[cfg(mfa_fault = "slow-if-enrolled")]
-        std::thread::sleep(std::time::Duration::from_millis(if own.is_some() { 2 } else { 0 }));
+        std::thread::sleep(std::time::Duration::from_millis(if matches!(newest.content, Content::User(_)) {
+            2
+        } else {
+            0
+        }));
         let outcome = judge(&record, &mut state);
         match &mut newest.content {
             Content::User(own) => *own = state,
@@ -168,20 +159,39 @@ impl Store for FileStore {
 struct Files {
     user: String,
     state: StateFile,
-    own: Option<Own>,
+    secret: Secret,
 }
 
-/// Of a claimant who has a state.
+/// An open secret file: of a user, or the one that is read for names that nobody enrolled, which then take as long.
 #[derive(Debug)]
-struct Own {
-    name: Username,
-    secret: TrustedFile,
+struct Secret {
+    user: Option<Username>,
+    file: TrustedFile,
 }
 
-impl Own {
+impl Secret {
+    fn open(dir: &TrustedDir, user: Option<Username>) -> Result<Self, StoreError> {
+        let (name, remedy) = match &user {
+            Some(user) => (secret_name(user), SECRET_REMEDY),
+            None => (DECOY_RECORD.to_owned(), STORE_REMEDY),
+        };
+        let opened = dir.open_file(&name, OFlag::O_RDONLY, Readers::Owner);
+        Ok(Self { user, file: opened.map_err(|error| error.or_missing(remedy))? })
+    }
+
+    /// The file that has the name now: this one, unless a command replaced it.
+    fn refreshed(self, dir: &TrustedDir) -> Result<Self, StoreError> {
+        if dir.still_has(&self.file, Readers::Owner)? { Ok(self) } else { Self::open(dir, self.user) }
+    }
+
+    /// What is enrolled. For nobody it is nothing, after the same work.
     fn record(&self) -> Result<UserRecord, StoreError> {
-        let text = self.secret.read(secret_file::MAX_BYTES)?;
-        secret_file::parse(&text, &self.name, &self.secret.path)
+        let text = self.file.read(secret_file::MAX_BYTES)?;
+        if let Some(user) = &self.user {
+            return secret_file::parse(&text, user, &self.file.path);
+        }
+        secret_file::parse(&text, &Username::nobody(), &self.file.path)?;
+        Ok(UserRecord::default())
     }
 }
 

@@ -123,7 +123,9 @@ impl Credential {
         // and recording the lower one would leave the code usable a second time.
         for candidate in candidates {
             let hit = Choice::from(u8::from(calculator.check(code.as_str(), candidate).is_some()));
-            let new = Choice::from(u8::from(candidate >= next));
+            // The very last one is never new: nothing could stand after it, so it would stay good for ever. It is
+            // also where a reset state puts counters that must not be taken.
+            let new = Choice::from(u8::from(candidate >= next && candidate < u64::MAX));
             #[cfg(mfa_fault = "last-code-alone")]
             let new = Choice::from(u8::from(candidate.wrapping_add(1) != next)) | new;
             fresh_at.conditional_assign(&candidate, hit & new);

@@ -27,6 +27,11 @@ impl Username {
         Ok(Self(name.to_owned()))
     }
 
+    /// The name in the record that is read where there is none.
+    pub(crate) fn nobody() -> Self {
+        Self("nobody".to_owned())
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

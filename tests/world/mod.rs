@@ -111,7 +111,7 @@ impl World {
         self.attempt(&Request { rhost: Some(address.to_owned()), ..Request::new("sshd", user) }, answer)
     }
 
-    fn attempt(&self, request: &Request, mut answer: impl FnMut(&str) -> String) -> Ending {
+    pub fn attempt(&self, request: &Request, mut answer: impl FnMut(&str) -> String) -> Ending {
         let engine = self.engine();
         let mut asked = Vec::new();
         let mut attempt = match engine.begin(request) {

@@ -1,0 +1,67 @@
+//! Random histories of a user against a reference of few lines (`tests/model/reference.rs`): the engine on the store on
+//! disk must come to the same after every move, whatever crashes, races and clocks do in between.
+#![cfg(test)]
+#![allow(clippy::arithmetic_side_effects)] // an overflow fails the test
+
+#[path = "model/histories.rs"]
+mod histories;
+#[path = "model/house.rs"]
+mod house;
+#[path = "properties/oracle.rs"]
+#[allow(dead_code)] // the other half is for other doors
+mod oracle;
+#[path = "model/reference.rs"]
+mod reference;
+mod scratch_store;
+mod world;
+
+use histories::history;
+use house::House;
+use proptest::prelude::*;
+use proptest::test_runner::{TestError, TestRunner};
+use reference::Reference;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_user_judged_step_by_step_fares_as_the_reference_says(moves in history()) {
+        House::new(false).live_through(&moves, |_| ());
+    }
+
+    #[test]
+    fn a_user_judged_all_together_fares_as_the_reference_says(moves in history()) {
+        House::new(true).live_through(&moves, |_| ());
+    }
+}
+
+type Forget = fn(&mut Reference);
+
+/// A comparison that a wrong reference passes would prove nothing.
+#[test]
+fn a_reference_that_forgets_is_found_out() {
+    let forgetful: [(&str, Forget); 4] = [
+        ("used codes", |it| it.next.clear()),
+        ("failures of strangers", |it| it.strangers = Default::default()),
+        ("failures of the day", |it| it.today = Default::default()),
+        ("known sources", |it| it.known.clear()),
+    ];
+    for (what, forget) in forgetful {
+        let config = ProptestConfig {
+            cases: 256,
+            failure_persistence: None,
+            max_shrink_iters: 0,
+            ..ProptestConfig::default()
+        };
+        let lived = TestRunner::new(config).run(&history(), |moves| {
+            House::new(false).live_through(&moves, forget);
+            Ok(())
+        });
+        assert!(matches!(lived, Err(TestError::Fail(..))), "nobody noticed that it forgets {what}");
+    }
+}
+
+#[test]
+fn the_reference_is_short_enough_to_be_read_at_once() {
+    assert!(include_str!("model/reference.rs").lines().count() <= 100);
+}

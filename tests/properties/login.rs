@@ -1,0 +1,290 @@
+//! A whole login with scripted ports: nobody is granted but by right codes, unused, in the order asked; nobody is
+//! exempt but by the policy; every failure that was judged is charged.
+//!
+//! Four digits set the scene: which factors are HOTP (a bit each), which are enrolled, how many steps are required
+//! less one, and `random` (1), `conceal` (2), a roll-out (4). Then each byte is a move.
+//!
+//! Between logins: `L` alice logs in, `N` nobody does, `C` through cron (exempt), `F` through ftp (denied), `G`
+//! through sudo (exempt in the group). At a prompt: `r` the newest right code, `o` the oldest, `u` the used one, `x`
+//! another factor's, `w` wrong, `y` `z` recovery codes, `v` a wrong one, `j` sshd's filler, `"` with a length raw
+//! bytes, `q` gone, `c` claimant changed. At any time: `+` `-` `*` `~` `^` `_` `=` `!` the clock, `R` revoke and `E` enrol
+//! a factor, `S` and `f` `b` `k` `l` a fault of the store (find, before, kept, lost), `A` accounts break, `T` in the
+//! group, `U` listed.
+
+use pam_mfa_chain::verifier::attempt::Orchestrator;
+use pam_mfa_chain::verifier::login::authenticate;
+use pam_mfa_chain::verifier::login_state::LoginState;
+use pam_mfa_chain::verifier::policy::Policy;
+use pam_mfa_chain::verifier::request::Request;
+use pam_mfa_chain::verifier::verdict::{DenyReason, Exemption, Refusal, Verdict};
+
+use super::oracle::{Shape, code, shape};
+use super::stage::{Stage, Talk};
+
+/// How many bytes the scene takes.
+pub const SETTING_BYTES: usize = 4;
+pub const RECOVERY: [&str; 2] = ["ABCD-EFGH-IJKL-MNOP-QRST-UV27", "ZZZZ-YYYY-XXXX-WWWW-VVVV-UUUU"];
+/// The end of 2026-12-31.
+const DEADLINE: u64 = 1_798_761_600;
+
+/// The bytes are a script.
+pub fn check(bytes: &[u8]) {
+    let Some([kinds, enrolled, required, flags]) = bytes.first_chunk::<SETTING_BYTES>() else { return };
+    let setting = Setting {
+        kinds: kinds & 7,
+        enrolled: enrolled & 7,
+        required: usize::from(required % 3) + 1,
+        flags: flags & 7,
+    };
+    let policy = Policy::parse(&setting.policy(), "policy.toml").expect("a policy");
+    let stage = Stage::new(setting, bytes);
+    while let Some(letter) = stage.next() {
+        let (service, user) = match letter {
+            _ if stage.moved(letter) => continue,
+            b'N' => ("sshd", "nobody"),
+            b'C' => ("cron", "alice"),
+            b'F' => ("ftp", "alice"),
+            b'G' => ("sudo", "alice"),
+            _ => ("sshd", "alice"),
+        };
+        login(&stage, &policy, service, user);
+    }
+}
+
+fn login(stage: &Stage, policy: &Policy, service: &str, user: &str) {
+    let engine = Orchestrator { policy, store: stage, clock: stage, accounts: stage, audit: stage };
+    stage.ledger.borrow_mut().start();
+    let exempt = exemption(stage, service, user);
+    let mut talk = Talk { stage, user, is_same: true };
+    let verdict = authenticate(&engine, &Request::new(service, user), &mut talk);
+    let ledger = stage.ledger.borrow();
+    match &verdict {
+        Verdict::Grant(proof) => {
+            assert_eq!(ledger.passed, stage.setting.required, "granted after {} right steps", ledger.passed);
+            assert!(talk.is_same && user == "alice" && ledger.genuine, "granted to somebody else");
+            let proven: Vec<String> = proof.factors().map(ToString::to_string).collect();
+            let asked: Vec<String> = ledger.asked.iter().map(|place| format!("f{place}")).collect();
+            assert_eq!(proven, asked);
+        }
+        Verdict::Exempt(found) => assert_eq!(exempt, Some(*found)),
+        Verdict::Deny(reason) => {
+            assert!(
+                ledger.passed < stage.setting.required,
+                "right answers in order are granted, not {reason}"
+            );
+            let excused = matches!(reason, DenyReason::Accounts(_) | DenyReason::Store(_));
+            assert!(exempt.is_none() || excused, "the policy exempts, and {reason} came");
+            let junk = *reason == DenyReason::Step(Refusal::SshdJunk);
+            assert!(!junk || ledger.asked.len() <= 3, "{reason}");
+        }
+    }
+    if exempt.is_some() || service == "ftp" {
+        assert!(ledger.asked.is_empty(), "asked though nothing is to be asked");
+    }
+}
+
+/// What the policy exempts, read by hand.
+fn exemption(stage: &Stage, service: &str, user: &str) -> Option<Exemption> {
+    let broken = stage.broken_accounts.get();
+    let setting = &stage.setting;
+    match service {
+        "cron" => Some(Exemption::Rule(0)),
+        "sudo" if stage.is_member.get() && !broken => Some(Exemption::Rule(2)),
+        "ftp" => None,
+        "sudo" if broken => None,
+        _ => {
+            let has_too_few =
+                usize::try_from(stage.enrolled(user).count_ones()).expect("few") < setting.required;
+            let in_time = stage.seconds() < DEADLINE;
+            let rolls_out =
+                setting.flags & 4 != 0 && has_too_few && in_time && stage.is_listed.get() && !broken;
+            rolls_out.then_some(Exemption::RollOut)
+        }
+    }
+}
+
+/// The scene of a script.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    kinds: u8,
+    pub enrolled: u8,
+    pub required: usize,
+    flags: u8,
+}
+
+impl Setting {
+    pub fn is_hotp(&self, place: usize) -> bool {
+        self.kinds & 1 << place != 0
+    }
+
+    fn is_random(&self) -> bool {
+        self.flags & 1 != 0
+    }
+
+    fn policy(&self) -> String {
+        let mode = if self.is_random() { "random" } else { "fixed" };
+        let conceal = if self.flags & 2 != 0 { "conceal" } else { "reset" };
+        let roll_out = if self.flags & 4 != 0 { "unenrolled = 'exempt'\nuntil = 2026-12-31\n" } else { "" };
+        let factor = |place| {
+            format!(
+                "[[factors]]\nid='f{place}'\ntype='{}'\n",
+                if self.is_hotp(place) { "hotp" } else { "totp" }
+            )
+        };
+        let factors: String = (0..3).map(factor).collect();
+        format!(
+            "mode = '{mode}'\nrequired_steps = {}\non_wrong_code = '{conceal}'\n{roll_out}{factors}\
+             [prompt]\ntext = '{{label}} {{step}} {{steps}}'\n\
+             [[rules]]\nservices=['cron']\naction='exempt'\n[[rules]]\nservices=['ftp']\naction='deny'\n\
+             [[rules]]\nservices=['sudo']\ngroups=['trusted']\naction='exempt'\n",
+            self.required
+        )
+    }
+}
+
+pub fn secret(place: usize) -> Vec<u8> {
+    vec![b'a' + u8::try_from(place).expect("few"); 20]
+}
+
+/// One answer, as it was typed.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub factor: usize,
+    pub typed: Vec<u8>,
+    pub at: u64,
+}
+
+/// What was asked, typed, right and used, kept apart from the engine.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    /// The lowest counter or time step of each factor that is still good.
+    pub next: [u64; 3],
+    recovery_used: [bool; 2],
+    /// Factors asked for in this login.
+    pub asked: Vec<usize>,
+    /// Answers that were not judged yet.
+    pub answers: Vec<Answer>,
+    /// Right answers of this login, judged and recorded.
+    pub passed: usize,
+    /// Whether the user had enrolled enough when the login began.
+    pub genuine: bool,
+    mine: Vec<usize>,
+}
+
+impl Ledger {
+    fn start(&mut self) {
+        *self = Self { next: self.next, recovery_used: self.recovery_used, ..Self::default() };
+    }
+
+    pub fn begin(&mut self, enrolled: u8, setting: &Setting) {
+        self.mine = (0..3).filter(|place| enrolled & 1 << place != 0).collect();
+        self.genuine = self.mine.len() >= setting.required;
+    }
+
+    /// Takes a prompt for what it must be: the right step, of a factor that was not asked yet.
+    pub fn ask(&mut self, prompt: &str, setting: &Setting) -> usize {
+        let (step, pool) = (self.asked.len(), if self.genuine { self.mine.clone() } else { vec![0, 1, 2] });
+        let expected = |place: &usize| prompt == format!("f{place} {} {}", step + 1, setting.required);
+        let factor = *pool.iter().find(|place| expected(place)).unwrap_or_else(|| panic!("asked {prompt}"));
+        assert!(!self.asked.contains(&factor), "f{factor} was asked twice");
+        assert!(setting.is_random() || pool[step] == factor, "f{factor} at step {step} of a fixed chain");
+        self.asked.push(factor);
+        factor
+    }
+
+    pub fn lose_answers(&mut self) {
+        self.answers.clear();
+    }
+
+    /// What is good now for `factor`: in the window, and after the last one used.
+    pub fn acceptable(&self, setting: &Setting, factor: usize, at: u64) -> Vec<u64> {
+        let next = self.next[factor];
+        let window = if setting.is_hotp(factor) {
+            next..=next.saturating_add(9)
+        } else {
+            (at / 30).saturating_sub(1)..=at / 30 + 1
+        };
+        window.filter(|step| *step >= next).collect()
+    }
+
+    /// Checks a judgement of the engine on the answers since the last one.
+    pub fn judge(&mut self, setting: &Setting, judgement: &Judgement<'_>) {
+        let Judgement { user, enrolled, before, after, fate } = *judgement;
+        let answers = std::mem::take(&mut self.answers);
+        assert!(!answers.is_empty(), "judged without an answer");
+        let mut moved = self.clone();
+        let shapes: Vec<Shape> = answers.iter().map(|answer| shape(&answer.typed, 6)).collect();
+        let has = |answer: &Answer| self.genuine && enrolled & 1 << answer.factor != 0;
+        let right: Vec<bool> = answers
+            .iter()
+            .zip(&shapes)
+            .map(|(answer, shape)| match shape {
+                Shape::Code(text) => has(answer) && moved.uses_code(setting, answer, text),
+                // Whoever saw a recovery code must not use it, even where the factor is gone.
+                Shape::Recovery(letters) => user == "alice" && moved.uses_recovery(letters) && has(answer),
+                Shape::Junk | Shape::Malformed => false,
+            })
+            .collect();
+        let junk = answers.iter().zip(&shapes).any(|(answer, shape)| has(answer) && *shape == Shape::Junk);
+        let judged = after != before;
+        assert!(judged || junk || before.failures.total() >= 5, "not judged, and nothing stood in the way");
+        assert!(!(judged && junk), "sshd's filler was charged");
+        if !judged {
+            return;
+        }
+        let wrong = |recovery: bool| {
+            let of_kind = shapes.iter().map(|shape| matches!(shape, Shape::Recovery(_)) == recovery);
+            of_kind.zip(&right).any(|(of_kind, right)| of_kind && !right)
+        };
+        assert_charged(before, after, wrong(false), wrong(true));
+        if fate != Fate::Lost {
+            self.next = moved.next;
+            self.recovery_used = moved.recovery_used;
+        }
+        if fate == Fate::Told && right.iter().all(|right| *right) {
+            self.passed += answers.len();
+        }
+    }
+
+    fn uses_code(&mut self, setting: &Setting, answer: &Answer, text: &str) -> bool {
+        let good = self.acceptable(setting, answer.factor, answer.at);
+        let hit = good.into_iter().rev().find(|step| code(&secret(answer.factor), *step, 6) == text);
+        hit.inspect(|step| self.next[answer.factor] = step + 1).is_some()
+    }
+
+    fn uses_recovery(&mut self, letters: &str) -> bool {
+        let place = RECOVERY.iter().position(|known| known.replace('-', "") == letters);
+        place.is_some_and(|place| !std::mem::replace(&mut self.recovery_used[place], true))
+    }
+}
+
+/// What the engine made of some answers.
+pub struct Judgement<'a> {
+    pub user: &'a str,
+    pub enrolled: u8,
+    pub before: &'a LoginState,
+    pub after: &'a LoginState,
+    pub fate: Fate,
+}
+
+/// What became of a judgement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// On disk, and told.
+    Told,
+    /// On disk, but the sync failed: nobody is told.
+    Kept,
+    /// Not on disk.
+    Lost,
+}
+
+/// One failure for codes if any was wrong, one for recovery codes if any was; none otherwise.
+fn assert_charged(before: &LoginState, after: &LoginState, codes: bool, recovery: bool) {
+    if codes || recovery {
+        assert_eq!(after.failures.total(), before.failures.total() + u32::from(codes), "charged");
+        assert_eq!(after.failures.today.codes, before.failures.today.codes + u32::from(codes), "charged");
+        assert_eq!(after.failures.today.recovery, before.failures.today.recovery + u32::from(recovery));
+    } else {
+        assert!(after.failures.total() <= before.failures.total(), "right answers were charged");
+    }
+}

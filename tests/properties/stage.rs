@@ -1,0 +1,275 @@
+//! The ports of a login, played from a script: answers, clock steps, faults, enrolments. Each move is one byte, most of
+//! them a letter (see [`super::login`]); what the script does not say comes as the end of input.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use pam_mfa_chain::verifier::credential::{Credential, MovingFactor};
+use pam_mfa_chain::verifier::event::Event;
+use pam_mfa_chain::verifier::login_state::{DrawKey, LoginState};
+use pam_mfa_chain::verifier::otp::{Algorithm, Digits, Period};
+use pam_mfa_chain::verifier::policy::FactorId;
+use pam_mfa_chain::verifier::ports::{
+    Accounts, AccountsError, Audit, Claimant, Clock, Committed, Conversation, NoAnswer, Store, StoreFailure,
+};
+use pam_mfa_chain::verifier::record::UserRecord;
+use pam_mfa_chain::verifier::recovery::{RecoveryCode, RecoveryHash, RecoverySet};
+use pam_mfa_chain::verifier::response::Response;
+use pam_mfa_chain::verifier::secret::SharedSecret;
+use pam_mfa_chain::verifier::time::UnixTime;
+use zeroize::Zeroizing;
+
+use super::login::{Answer, Fate, Judgement, Ledger, RECOVERY, SETTING_BYTES, Setting, secret};
+
+/// Hashed once, which takes longer than a login.
+static RECOVERY_SET: LazyLock<RecoverySet> = LazyLock::new(|| {
+    let code = |text: &str| RecoveryCode::parse(text.as_bytes()).expect("a recovery code");
+    let hashes = RECOVERY.iter().map(|text| RecoveryHash::of(&code(text), [1; 16]));
+    RecoverySet::new(1, hashes.collect()).expect("two codes")
+});
+
+/// Moves beyond it are left out: what needs more of them is found sooner by making other ones.
+const LONGEST_SCRIPT: usize = 120;
+
+/// In the step before one that has the same digits for the first factor: 162989 in steps 60397113 and 60397114.
+const TWINS: u64 = 1_811_913_405;
+
+/// The world of one script.
+pub struct Stage {
+    pub setting: Setting,
+    script: RefCell<Vec<u8>>,
+    now: Cell<u64>,
+    enrolled: Cell<u8>,
+    states: RefCell<BTreeMap<String, LoginState>>,
+    /// What goes wrong at the next call of the store.
+    fault: Cell<Option<u8>>,
+    pub broken_accounts: Cell<bool>,
+    pub is_member: Cell<bool>,
+    pub is_listed: Cell<bool>,
+    pub ledger: RefCell<Ledger>,
+}
+
+impl Stage {
+    pub fn new(setting: Setting, bytes: &[u8]) -> Self {
+        // Taken off the end, so reversed.
+        let script = bytes.iter().skip(SETTING_BYTES).take(LONGEST_SCRIPT).rev().copied().collect();
+        Self {
+            enrolled: Cell::new(setting.enrolled),
+            setting,
+            script: RefCell::new(script),
+            now: Cell::new(super::world::NOW),
+            states: RefCell::default(),
+            fault: Cell::default(),
+            broken_accounts: Cell::default(),
+            is_member: Cell::default(),
+            is_listed: Cell::new(true),
+            ledger: RefCell::default(),
+        }
+    }
+
+    pub fn next(&self) -> Option<u8> {
+        self.script.borrow_mut().pop()
+    }
+
+    /// The factors that `user` has, as bits.
+    pub fn enrolled(&self, user: &str) -> u8 {
+        if user == "alice" { self.enrolled.get() } else { 0 }
+    }
+
+    pub fn seconds(&self) -> u64 {
+        self.now.get()
+    }
+
+    /// Makes a move of the world, if it is one.
+    pub fn moved(&self, letter: u8) -> bool {
+        let now = self.now.get();
+        match letter {
+            b'+' => self.now.set(now.saturating_add(30)),
+            b'-' => self.now.set(now.saturating_sub(30)),
+            b'*' => self.now.set(now.saturating_add(2 * 86_400)),
+            b'~' => self.now.set(now.saturating_sub(86_400)),
+            b'^' => self.now.set(u64::MAX - 5),
+            b'_' => self.now.set(0),
+            b'!' => self.now.set(TWINS),
+            b'=' => self.now.set(super::world::NOW),
+            b'R' => self.enrolled.set(self.enrolled.get() & !(1 << (self.next().unwrap_or(0) & 3))),
+            b'E' => self.enrolled.set(self.enrolled.get() | 1 << (self.next().unwrap_or(0) % 3)),
+            b'S' => self.fault.set(self.next()),
+            b'A' => self.broken_accounts.set(!self.broken_accounts.get()),
+            b'T' => self.is_member.set(!self.is_member.get()),
+            b'U' => self.is_listed.set(!self.is_listed.get()),
+            _ => return false,
+        }
+        true
+    }
+
+    fn record(&self, user: &str) -> UserRecord {
+        let places = (0..3_u8).filter(|place| self.enrolled(user) & 1 << place != 0);
+        let credentials = places.map(|place| self.credential(usize::from(place))).collect();
+        let set = (user == "alice").then(|| RECOVERY_SET.clone());
+        UserRecord::new(credentials, set).expect("a record")
+    }
+
+    fn credential(&self, place: usize) -> Credential {
+        Credential {
+            factor: FactorId::parse(&format!("f{place}")).expect("an id"),
+            moving: if self.setting.is_hotp(place) {
+                MovingFactor::Hotp
+            } else {
+                MovingFactor::Totp(Period::default())
+            },
+            algorithm: Algorithm::Sha1,
+            digits: Digits::default(),
+            secret: SharedSecret::from_bytes(Zeroizing::new(secret(place))).expect("a secret"),
+            first: 0,
+            enrolled_at: UnixTime::default(),
+        }
+    }
+
+    fn state(&self, user: &str) -> LoginState {
+        let fresh = || LoginState { draw_key: DrawKey([7; 32]), ..LoginState::default() };
+        self.states.borrow().get(user).cloned().unwrap_or_else(fresh)
+    }
+}
+
+impl Store for Stage {
+    fn find(&self, user: &str) -> Result<Claimant, StoreFailure> {
+        if self.fault.get() == Some(b'f') {
+            self.fault.set(None);
+            return Err(StoreFailure("no such disk".to_owned()));
+        }
+        let (record, state) = (self.record(user), self.state(user));
+        self.ledger.borrow_mut().begin(self.enrolled(user), &self.setting);
+        let enrolled = record.credentials().iter().map(|it| (it.factor.clone(), it.moving)).collect();
+        Ok(Claimant { user: user.to_owned(), enrolled, attempt: state.attempt, draw_key: state.draw_key })
+    }
+
+    fn update<T>(
+        &self,
+        claimant: &Claimant,
+        judge: impl FnOnce(&UserRecord, &mut LoginState) -> T,
+    ) -> Result<Committed<T>, StoreFailure> {
+        let fault = self.fault.take();
+        if fault == Some(b'b') {
+            self.ledger.borrow_mut().lose_answers();
+            return Err(StoreFailure("read-only".to_owned()));
+        }
+        let before = self.state(&claimant.user);
+        let mut after = before.clone();
+        let outcome = judge(&self.record(&claimant.user), &mut after);
+        let failures = before.failures.at(UnixTime::from_seconds(self.seconds()));
+        let unjudged = LoginState { failures, ..before };
+        let fate = match fault {
+            Some(b'k') => Fate::Kept,
+            Some(b'l') => Fate::Lost,
+            _ => Fate::Told,
+        };
+        let user = claimant.user.as_str();
+        let judgement =
+            Judgement { user, enrolled: self.enrolled(user), before: &unjudged, after: &after, fate };
+        self.ledger.borrow_mut().judge(&self.setting, &judgement);
+        if fate != Fate::Lost {
+            self.states.borrow_mut().insert(user.to_owned(), after);
+        }
+        match fate {
+            Fate::Told => Ok(Committed::assertion(outcome)),
+            Fate::Kept | Fate::Lost => Err(StoreFailure("the sync failed".to_owned())),
+        }
+    }
+}
+
+impl Clock for Stage {
+    fn now(&self) -> UnixTime {
+        UnixTime::from_seconds(self.seconds())
+    }
+}
+
+impl Accounts for Stage {
+    fn lists(&self, _: &str) -> Result<bool, AccountsError> {
+        if self.broken_accounts.get() {
+            Err(AccountsError("down".to_owned()))
+        } else {
+            Ok(self.is_listed.get())
+        }
+    }
+
+    fn is_member(&self, _: &str, _: &str) -> Result<bool, AccountsError> {
+        if self.broken_accounts.get() {
+            Err(AccountsError("down".to_owned()))
+        } else {
+            Ok(self.is_member.get())
+        }
+    }
+}
+
+impl Audit for Stage {
+    fn record(&self, event: &Event) {
+        let line = event.line();
+        assert!(line.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{line:?}");
+        let digits = line.split(|letter: char| !letter.is_ascii_digit());
+        assert!(digits.map(str::len).max() < Some(6), "a code in the log: {line}");
+    }
+}
+
+/// The claimant, and the application between.
+pub struct Talk<'a> {
+    pub stage: &'a Stage,
+    pub user: &'a str,
+    pub is_same: bool,
+}
+
+impl Conversation for Talk<'_> {
+    fn ask(&mut self, prompt: &str, _: bool) -> Result<Response, NoAnswer> {
+        assert!(self.is_same, "asked on behalf of somebody else");
+        let factor = self.stage.ledger.borrow_mut().ask(prompt, &self.stage.setting);
+        loop {
+            let letter = self.stage.next().ok_or_else(|| NoAnswer("end of input".to_owned()))?;
+            match letter {
+                _ if self.stage.moved(letter) => {}
+                b'q' => return Err(NoAnswer("cancelled".to_owned())),
+                b'c' => self.is_same = false,
+                _ => {
+                    let typed = self.typed(letter, factor);
+                    let response = Response::from_bytes(&typed);
+                    let answer = Answer { factor, typed, at: self.stage.seconds() };
+                    self.stage.ledger.borrow_mut().answers.push(answer);
+                    return Ok(response);
+                }
+            }
+        }
+    }
+
+    fn tell_denied(&mut self, message: &str) {
+        assert_eq!(message, "Access denied. The chain starts again at step 1.");
+    }
+
+    fn claimant_is(&mut self, user: &str) -> bool {
+        self.is_same && self.user == user
+    }
+}
+
+impl Talk<'_> {
+    fn typed(&self, letter: u8, factor: usize) -> Vec<u8> {
+        let setting = &self.stage.setting;
+        let ledger = self.stage.ledger.borrow();
+        let fresh = ledger.acceptable(setting, factor, self.stage.seconds());
+        let code = |factor: usize, at: u64| super::oracle::code(&secret(factor), at, 6).into_bytes();
+        match letter {
+            b'r' => fresh.last().map_or_else(Vec::new, |at| code(factor, *at)),
+            b'o' => fresh.first().map_or_else(Vec::new, |at| code(factor, *at)),
+            b'u' => code(factor, ledger.next[factor].saturating_sub(1)),
+            b'x' => code((factor + 1) % 3, self.stage.seconds() / 30),
+            b'w' => b"000000".to_vec(),
+            b'y' => RECOVERY[0].as_bytes().to_vec(),
+            b'z' => RECOVERY[1].to_lowercase().replace('-', " ").into_bytes(),
+            b'v' => b"AAAA-AAAA-AAAA-AAAA-AAAA-AAAA".to_vec(),
+            b'j' => b"\x08\n\r\x7fINCORRECT".to_vec(),
+            b'"' => {
+                let length = usize::from(self.stage.next().unwrap_or(0));
+                (0..length).map_while(|_| self.stage.next()).collect()
+            }
+            other => vec![other],
+        }
+    }
+}
