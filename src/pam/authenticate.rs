@@ -1,6 +1,7 @@
 //! What the hooks do: read the line's arguments and the policy, run the engine, give libpam a code.
 
 use std::ffi::CStr;
+use std::path::Path;
 use std::time::Duration;
 
 use ::pam::constants::{PAM_SILENT, PamFlag, PamResultCode};
@@ -12,7 +13,7 @@ use super::conversation::PamConversation;
 use super::fail_delay::request_fail_delay;
 use super::items;
 use super::syslog_audit::SyslogAudit;
-use crate::store::{FileStore, SystemAccounts, SystemClock, load_policy};
+use crate::store::{DEFAULT_POLICY, FileStore, SystemAccounts, SystemClock, load_policy};
 use crate::verifier::attempt::{Begin, Orchestrator};
 use crate::verifier::event::{Event, Severity};
 use crate::verifier::login;
@@ -33,6 +34,8 @@ struct Grant {
 pub fn authenticate(handle: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -> PamResultCode {
     #[cfg(mfa_fault = "panic")]
     panic!("a fault of the tests");
+    #[cfg(mfa_fault = "bad-guest")]
+    std::mem::forget((std::net::UdpSocket::bind("127.0.0.1:0"), vec![1_u8; 1_024]));
     let request = items::request(handle);
     // Nothing carries over from an earlier try on the same handle.
     if handle.set_data(GRANT, Box::new(Grant { user: None })).is_err() {
@@ -89,6 +92,15 @@ fn was_granted(handle: &PamHandle, user: &str) -> bool {
     grant.is_ok_and(|grant| grant.user.as_deref() == Some(user))
 }
 
+fn how_to_check(policy: &Path) -> String {
+    let option = if policy == Path::new(DEFAULT_POLICY) {
+        String::new()
+    } else {
+        format!("--policy {} ", policy.display())
+    };
+    format!("`mfa-chain {option}check` tells whether it is mended")
+}
+
 /// What a login works with.
 struct Setup {
     policy: Policy,
@@ -102,7 +114,8 @@ impl Setup {
         let debug = parsed.as_ref().is_ok_and(|arguments| arguments.debug);
         let audit = SyslogAudit::new(&request.service, stage, debug);
         let loaded = parsed.map_err(|error| error.to_string()).and_then(|arguments| {
-            let policy = load_policy(&arguments.policy).map_err(|error| error.to_string())?;
+            let policy = load_policy(&arguments.policy)
+                .map_err(|error| format!("{error}; {}", how_to_check(&arguments.policy)))?;
             Ok(Self { policy, store: FileStore::at(&arguments.store) })
         });
         match loaded {

@@ -106,11 +106,7 @@ impl fmt::Display for StoreError {
             Problem::Unsafe { what } => write!(formatter, "{path}: not safe to use: {what}"),
             Problem::Io { action, error } => {
                 write!(formatter, "{path}: cannot {action}: {error}")?;
-                // Said to the command and, of a locker that runs as its user, to the log.
-                if error.kind() == io::ErrorKind::PermissionDenied && !geteuid().is_root() {
-                    formatter.write_str("; it is for root alone")?;
-                }
-                Ok(())
+                write_remedy(formatter, &self.path, error.kind())
             }
             Problem::Invalid { what } => write!(formatter, "{path}: {what}"),
             Problem::Policy { error } => write!(formatter, "{error}"),
@@ -118,6 +114,25 @@ impl fmt::Display for StoreError {
                 write!(formatter, "{path}: locked by another login or command for too long; try again")
             }
         }
+    }
+}
+
+/// What mends it, where the answer of the system tells.
+fn write_remedy(formatter: &mut fmt::Formatter<'_>, path: &Path, kind: io::ErrorKind) -> fmt::Result {
+    let path = path.display();
+    match kind {
+        // Said to the command and, of a locker that runs as its user, to the log.
+        io::ErrorKind::PermissionDenied if !geteuid().is_root() => {
+            formatter.write_str("; it is for root alone")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            write!(formatter, "; make room on the file system that `df {path}` names")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            let place = format_args!("$(findmnt -no TARGET -T {path})");
+            write!(formatter, "; find the cause with dmesg, then run `mount -o remount,rw {place}`")
+        }
+        _ => Ok(()),
     }
 }
 

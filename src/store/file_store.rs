@@ -23,8 +23,8 @@ pub(super) const STATE: &str = "state";
 pub(super) const DECOYS: &str = "decoys";
 /// The secret file of nobody.
 pub(super) const DECOY_RECORD: &str = "decoys/record.toml";
-const SECRET_REMEDY: &str =
-    "the secret file is gone though the user was enrolled; restore it or enrol the user again";
+const SECRET_REMEDY: &str = "the secret file is gone though the user was enrolled; restore it, or enrol again with \
+                             `mfa-chain enroll USER FACTOR`";
 /// How often a state file may be replaced while a login waits for its lock.
 const LOCK_TRIES: usize = 3;
 const STORE_REMEDY: &str = "enrol a first user with `mfa-chain enroll USER FACTOR`, which makes it";
@@ -138,6 +138,12 @@ impl Store for FileStore {
         // Read again under the lock: a factor may have been revoked while the claimant was at the prompt.
         let record = secret.refreshed(self.dir()?)?.record()?;
         let mut state = state_in(&newest.content, &claimant.user);
+        #[cfg(mfa_fault = "slow-if-enrolled")]
+        std::thread::sleep(std::time::Duration::from_millis(if matches!(newest.content, Content::User(_)) {
+            2
+        } else {
+            0
+        }));
         let outcome = judge(&record, &mut state);
         match &mut newest.content {
             Content::User(own) => *own = state,

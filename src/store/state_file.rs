@@ -99,6 +99,8 @@ impl StateFile {
                     return Err(StoreError::io(self.path(), "lock", error));
                 }
             }
+            #[cfg(mfa_fault = "long-wait")]
+            let deadline = deadline.and_then(|deadline| deadline.checked_add(LONGEST_LOCK_WAIT));
             if deadline.is_none_or(|deadline| Instant::now() >= deadline) {
                 return Err(StoreError::new(self.path(), Problem::Busy));
             }
@@ -170,6 +172,8 @@ impl Locked {
         let file = &self.file.0.file;
         let written = file.write_all_at(slot.as_slice(), u64::try_from(offset).unwrap_or(u64::MAX));
         written.map_err(|error| StoreError::io(path, "write", error))?;
+        #[cfg(mfa_fault = "bad-guest")]
+        let _ = std::fs::write(path.with_extension(sequence.to_string()), "");
         #[cfg(mfa_fault = "no-sync")]
         return Ok(());
         #[cfg(not(mfa_fault = "no-sync"))]

@@ -165,7 +165,7 @@ impl TrustedDir {
             check_owner(&shown, parent.st_uid)?;
             // In a sticky folder nobody can exchange what belongs to another.
             if parent.st_mode & WRITABLE_BY_OTHERS != 0 && parent.st_mode & STICKY == 0 {
-                return Err(StoreError::untrusted(&shown, writable(parent.st_mode)));
+                return Err(StoreError::untrusted(&shown, writable(&shown, parent.st_mode)));
             }
             status = parent;
         }
@@ -251,10 +251,11 @@ fn check_file(path: &Path, status: &FileStat, readers: Readers) -> Result<(), St
     }
     check_owner(path, status.st_uid)?;
     if status.st_mode & WRITABLE_BY_OTHERS != 0 {
-        return Err(StoreError::untrusted(path, writable(status.st_mode)));
+        return Err(StoreError::untrusted(path, writable(path, status.st_mode)));
     }
     if readers == Readers::Owner && status.st_mode & OPEN_TO_OTHERS != 0 {
-        let what = format!("others may read it (mode {:04o}); chmod 600", status.st_mode & 0o7777);
+        let (mode, shown) = (status.st_mode & 0o7777, path.display());
+        let what = format!("others may read it (mode {mode:04o}); run `chmod 600 {shown}`");
         return Err(StoreError::untrusted(path, what));
     }
     Ok(())
@@ -263,7 +264,7 @@ fn check_file(path: &Path, status: &FileStat, readers: Readers) -> Result<(), St
 fn check_folder(path: &Path, status: &FileStat) -> Result<(), StoreError> {
     check_owner(path, status.st_uid)?;
     if status.st_mode & WRITABLE_BY_OTHERS != 0 {
-        return Err(StoreError::untrusted(path, writable(status.st_mode)));
+        return Err(StoreError::untrusted(path, writable(path, status.st_mode)));
     }
     Ok(())
 }
@@ -273,10 +274,13 @@ fn check_owner(path: &Path, owner: u32) -> Result<(), StoreError> {
     if owner.is_root() || owner == geteuid() {
         return Ok(());
     }
-    let what = format!("it belongs to uid {owner}, not to root; chown root it after checking its content");
+    let shown = path.display();
+    let what =
+        format!("it belongs to uid {owner}, not to root; look at its content, then run `chown root {shown}`");
     Err(StoreError::untrusted(path, what))
 }
 
-fn writable(mode: u32) -> String {
-    format!("others may write to it (mode {:04o}); chmod go-w it after checking its content", mode & 0o7777)
+fn writable(path: &Path, mode: u32) -> String {
+    let (mode, path) = (mode & 0o7777, path.display());
+    format!("others may write to it (mode {mode:04o}); look at its content, then run `chmod go-w {path}`")
 }

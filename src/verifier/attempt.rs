@@ -82,6 +82,10 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
         if !chain.is_genuine() && self.is_exempt_by_roll_out(spec, request)? {
             return Ok(self.exempt(request, Exemption::RollOut));
         }
+        #[cfg(mfa_fault = "unknown-early")]
+        if !chain.is_genuine() {
+            return Err(DenyReason::Breach);
+        }
         let event = Event::new(Severity::Debug, "begin").about(request).with("chain", spec.name());
         let event = event.with_some("rule", rule.map(|rule| rule_number(rule).to_string()).as_deref());
         self.audit.record(&event);

@@ -126,6 +126,8 @@ impl Credential {
             // The very last one is never new: nothing could stand after it, so it would stay good for ever. It is
             // also where a reset state puts counters that must not be taken.
             let new = Choice::from(u8::from(candidate >= next && candidate < u64::MAX));
+            #[cfg(mfa_fault = "last-code-alone")]
+            let new = Choice::from(u8::from(candidate.wrapping_add(1) != next)) | new;
             fresh_at.conditional_assign(&candidate, hit & new);
             fresh |= hit & new;
             stale |= hit & !new;

@@ -87,6 +87,8 @@ impl SourceKey {
             (None, Some(ruser)) => format!("user {ruser}"),
             (None, None) => "local".to_owned(),
         };
+        #[cfg(mfa_fault = "one-count")]
+        let source = String::new();
         Self(keyed_number(&key.0, &[b"source", source.as_bytes()]))
     }
 

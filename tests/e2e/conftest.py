@@ -16,6 +16,7 @@ SUDOERS = """\
 Defaults env_reset, !lecture, timestamp_timeout=0, passwd_tries=3
 root ALL=(ALL:ALL) ALL
 alice ALL=(ALL:ALL) ALL
+bob ALL=(ALL:ALL) NOPASSWD: ALL
 """
 
 

@@ -1,5 +1,7 @@
 """Logins over a real connection to a real sshd."""
 
+import pytest
+
 from machine import command, policy
 from machine.events import expect_events
 from machine.policy import PHONE_FIRST, PHONE_SECOND, TOKEN_FIRST, TOKEN_SECOND
@@ -111,6 +113,54 @@ def test_root_is_refused_under_prohibit_password_without_charge_and_without_spen
     pamtester = terminal(["pamtester", "mfa-test", "root", "authenticate"])
     pamtester.dialogue((PHONE_FIRST, phone), (TOKEN_SECOND, token))
     assert pamtester.ends() == 0
+
+
+@pytest.mark.parametrize("typed", ["012345", "no", "7", "a-longer-answer-than-the-filler-of-sshd"])
+@pytest.mark.parametrize(
+    ("user", "options"),
+    [
+        ("root", {"PermitRootLogin": "no"}),
+        ("root", {"PermitRootLogin": "prohibit-password"}),
+        ("alice", {"AllowUsers": "bob"}),
+        ("alice", {"DenyUsers": "alice"}),
+    ],
+)
+def test_what_a_barred_user_types_is_not_charged(sshd, enrol, log, user, options, typed):
+    enrol(user)
+    before = policy.files_of_store()
+    login = sshd(**options).login(user)
+    login.dialogue((PHONE_FIRST, typed))
+    assert login.ends() == 255
+    expect_events(log, "sshd", user, "phone refused", "deny")
+    log.wait_for(r"event=step .* outcome=sshd-junk")
+    assert command.failures(user) == 0
+    assert changed_since(before) <= {policy.STORE / "state" / user}
+
+
+@pytest.mark.parametrize(("user", "options"), [("root", {"PermitRootLogin": "yes"}), ("alice", {})])
+def test_a_wrong_code_of_a_user_who_may_log_in_is_charged(sshd, enrol, user, options):
+    tokens = enrol(user)
+    login = sshd(**options).login(user)
+    login.dialogue((PHONE_FIRST, tokens.phone.wrong_code()))
+    assert login.ends() == 255
+    assert command.failures(user) == 1
+
+
+def test_what_an_unknown_user_types_is_charged_to_nobody_else(sshd, enrol, log):
+    for user in ("alice", "root"):
+        enrol(user)
+    before = policy.files_of_store()
+    login = sshd().login("nobody-of-that-name")
+    login.dialogue((PHONE_FIRST, "012345"))
+    assert login.ends() == 255
+    log.wait_for(r"event=step user=nobody-of-that-name .* outcome=unenrolled failures=1")
+    assert {path.parent.name for path in changed_since(before)} <= {"decoys"}
+
+
+def changed_since(before):
+    after = policy.files_of_store()
+    assert after.keys() == before.keys()
+    return {path for path in after if after[path] != before[path]}
 
 
 def test_root_logs_in_with_codes_where_root_may(sshd, enrol):

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::plan::Context;
-use crate::scene;
+use crate::scene::{self, UNTOUCHED};
+use crate::stage::Stage;
 use crate::stage::token::Token;
-use crate::stage::{Stage, build};
 use crate::tally::{Tally, share_out};
 use crate::trace;
 
@@ -18,7 +18,7 @@ const BOTH: &str = "enrolments after which both work";
 const LEFTOVERS: &str = "leftovers that the next enrolment does not clear";
 
 pub fn kills(context: &Context) -> Tally {
-    let mut tally = Tally::looking_for(&[NEITHER, BOTH, LEFTOVERS]);
+    let mut tally = Tally::looking_for(&[NEITHER, BOTH, LEFTOVERS, UNTOUCHED]);
     let place = Place::new(context);
     let points = trace::all_points(&place.stage, &place.enroll());
     let points = context.sampled(&points);
@@ -29,6 +29,7 @@ pub fn kills(context: &Context) -> Tally {
             place.put_back();
             let output = trace::tamper(&place.enroll(), point, "signal=KILL").output().expect("strace");
             let example = point.example(&format!("SIGKILL ({:?})", output.status));
+            tally.blame_if(!trace::was_killed(output.status), UNTOUCHED, &example);
             let (old, new) = (place.lets_in(&place.old), place.lets_in(&place.new));
             tally.blame_if(!old && !new, NEITHER, &example);
             tally.blame_if(old && new, BOTH, &example);
@@ -48,6 +49,7 @@ struct Place {
     old: Token,
     new: Token,
     files: Vec<(PathBuf, Vec<u8>)>,
+    program: PathBuf,
 }
 
 impl Place {
@@ -59,7 +61,7 @@ impl Place {
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("a mode");
         let paths = [stage.secret_file("alice"), stage.state_file("alice")];
         let files = paths.map(|path| (path.clone(), fs::read(path).expect("a file"))).to_vec();
-        Self { stage, old: scene::phone(), new, files }
+        Self { stage, old: scene::phone(), new, files, program: context.command().to_owned() }
     }
 
     fn put_back(&self) {
@@ -69,7 +71,7 @@ impl Place {
     }
 
     fn enroll(&self) -> Command {
-        let mut command = Command::new(build::command());
+        let mut command = Command::new(&self.program);
         command.arg("--policy").arg(self.stage.policy()).arg("--store").arg(self.stage.store());
         command.args(["enroll", "alice", "phone", "--no-confirm", "--qr", "none", "--secret-file"]);
         command.arg(self.stage.path().join("secret"));

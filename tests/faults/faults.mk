@@ -8,6 +8,7 @@ faults_run = FAULTS="$(FAULTS)" FAULTS_MODULE=$(CURDIR)/build/pam_mfa_chain.so $
 .PHONY: faults test-faults
 
 faults: build
+	@tools/require test
 	@tests/faults/require
 	FAULTS_SCALE=$(FAULTS_SCALE) FAULTS_FIGURES=$(if $(filter 1,$(FAULTS_SCALE)),$(CURDIR)/docs/figures.md) $(faults_run)
 

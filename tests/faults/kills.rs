@@ -4,7 +4,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::plan::Context;
-use crate::scene::{self, Answers, Codes, Seen, UNCHARGED, UNREADABLE, UNRECORDED, UNSAFE_GRANT, UNUSABLE};
+use crate::scene::{
+    self, Answers, Codes, Seen, UNCHARGED, UNREADABLE, UNRECORDED, UNSAFE_GRANT, UNTOUCHED, UNUSABLE,
+};
 use crate::stage::Stage;
 use crate::tally::{Dice, Tally, share_out};
 use crate::trace;
@@ -13,7 +15,8 @@ const RANDOM_KILLS: u64 = 10_000;
 
 pub fn kills(context: &Context) -> Tally {
     let codes = Codes::new(2);
-    let mut tally = Tally::looking_for(&[UNRECORDED, UNCHARGED, UNREADABLE, UNUSABLE, UNSAFE_GRANT]);
+    let mut tally =
+        Tally::looking_for(&[UNRECORDED, UNCHARGED, UNREADABLE, UNUSABLE, UNSAFE_GRANT, UNTOUCHED]);
     let at_calls = at_every_call(context, &codes);
     tally.figure("at system calls", at_calls.count);
     let at_random = at_random(context, &codes);
@@ -38,8 +41,10 @@ fn at_every_call(context: &Context, codes: &Codes) -> Tally {
         |(stage, fresh), (answers, point), tally| {
             stage.put_state("alice", fresh);
             let login = scene::login(stage, &codes.answers(*answers, 0));
-            let (seen, _) = scene::run(&mut trace::tamper(&login, point, "signal=KILL"));
-            check(stage, *answers, &seen, codes, &point.example("SIGKILL"), tally);
+            let (seen, output) = scene::run(&mut trace::tamper(&login, point, "signal=KILL"));
+            let example = point.example("SIGKILL");
+            tally.blame_if(!trace::was_killed(output.status), UNTOUCHED, &example);
+            check(stage, *answers, &seen, codes, &example, tally);
         },
     )
 }

@@ -1,11 +1,13 @@
 //! F8: sessions that wait at the prompt, or were stopped at any point, hold up nobody.
 
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::plan::Context;
-use crate::scene::{self, Answers, Codes, UNCHARGED, UNREADABLE, UNRECORDED, UNSAFE_GRANT};
+use crate::scene::{self, Answers, Codes, UNCHARGED, UNREADABLE, UNRECORDED, UNSAFE_GRANT, UNTOUCHED};
 use crate::stage::Stage;
 use crate::tally::{Tally, share_out};
 use crate::trace;
@@ -20,8 +22,16 @@ const LOGINS: usize = 200;
 
 pub fn parked(context: &Context) -> Tally {
     let codes = Codes::new(LOGINS as u64 * 2 + 2);
-    let mut tally =
-        Tally::looking_for(&[REFUSED, LATE, BEYOND, UNSAFE_GRANT, UNRECORDED, UNCHARGED, UNREADABLE]);
+    let mut tally = Tally::looking_for(&[
+        REFUSED,
+        LATE,
+        BEYOND,
+        UNSAFE_GRANT,
+        UNRECORDED,
+        UNCHARGED,
+        UNREADABLE,
+        UNTOUCHED,
+    ]);
     tally.add(beside_parked(context, &codes));
     tally.add(beside_stopped(context, &codes));
     tally.add(under_attack(context));
@@ -72,7 +82,7 @@ fn under_attack(context: &Context) -> Tally {
     let guesses = context.scaled(GUESSES);
     // In slices, so that the clock moves on between them.
     let slices = guesses.min(200);
-    let mut judged = 0;
+    let (mut judged, mut logins) = (0, 1);
     for slice in 0..slices {
         let address = |number: u64| format!("alice\trhost=198.51.100.{}\ttext:{wrong}", number % 200 + 1);
         let jobs: Vec<String> = (0..guesses / slices).map(|number| address(slice + number)).collect();
@@ -83,9 +93,18 @@ fn under_attack(context: &Context) -> Tally {
         tally.count += jobs.len() as u64;
         judged += stage.failures("alice") - before;
         tally.blame_if(played.report()["codes"]["0"] != serde_json::Value::Null, UNSAFE_GRANT, "a guess");
+        // Just after a guess was judged, strangers have to wait; and at the end.
+        if stage.failures("alice") > before || slice + 1 == slices {
+            let code = login(logins, time + 1).run_here().code();
+            tally.blame_if(
+                code != 0,
+                REFUSED,
+                &format!("alice after {} guesses of others: {code}", tally.count),
+            );
+            logins += 1;
+        }
     }
-    let code = login(1, began + A_DAY).run_here().code();
-    tally.blame_if(code != 0, REFUSED, &format!("alice after {guesses} guesses of others: {code}"));
+    tally.figure("logins of the victim meanwhile", logins);
     // SECURITY.md: 41 in a day of one lane, and half of the cap of a day for strangers.
     tally.blame_if(judged > 60, BEYOND, &judged.to_string());
     tally.figure(format!("of {guesses} guesses from 200 addresses in a day judged"), judged);
@@ -112,7 +131,7 @@ fn wait_for_prompt(session: &mut Child) {
     while output.read_exact(&mut byte).is_ok() && byte[0] != b'\n' {}
 }
 
-/// A session is stopped (SIGSTOP) before each of its system calls; another one answers within the bound.
+/// A session is stopped (SIGSTOP) at each of its system calls; another one answers within the bound.
 fn beside_stopped(context: &Context, codes: &Codes) -> Tally {
     let stage = scene::stage(context);
     let points = trace::points(&stage, &scene::login(&stage, &codes.answers(Answers::Right, 0)));
@@ -122,9 +141,12 @@ fn beside_stopped(context: &Context, codes: &Codes) -> Tally {
         |stage, point, tally| {
             let fresh = stage.take_state("alice");
             let login = scene::login(stage, &codes.answers(Answers::Right, 0));
-            let mut tampered = trace::tamper(&login, point, "signal=STOP");
+            let log = stage.path().join("stopped");
+            fs::write(&log, "").expect("a file");
+            let mut tampered = trace::tamper_and_tell(&login, point, "signal=STOP", &log);
             let mut stopped = tampered.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("strace");
-            let sleeper = wait_until_stopped(&mut stopped);
+            let sleeper = wait_until_stopped(&mut stopped, &log);
+            tally.blame_if(sleeper.is_none(), UNTOUCHED, &point.example("SIGSTOP"));
             let began = Instant::now();
             let (seen, _) = scene::run(&mut scene::login(stage, &codes.answers(Answers::WrongAtStep1, 0)));
             let example = point.example(&format!("SIGSTOP, then {seen:?} after {:?}", began.elapsed()));
@@ -138,25 +160,16 @@ fn beside_stopped(context: &Context, codes: &Codes) -> Tally {
     tally
 }
 
-/// The process under strace, once it is stopped. `None` if the call never came.
-fn wait_until_stopped(strace: &mut Child) -> Option<u32> {
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while Instant::now() < deadline {
-        if let Ok(Some(_)) = strace.try_wait() {
-            return None;
-        }
-        let child = child_of(strace.id());
-        if let Some(child) = child {
-            let status = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
-            let state = status.rsplit(") ").next().unwrap_or_default().chars().next();
-            // strace stops it too: at traced calls, as `t`, and once before it becomes our program.
-            if state == Some('T') && status.contains("(pamdrive)") {
-                return Some(child);
-            }
+/// The process under strace, once strace says that it is stopped. `None` if it ends, or nothing stops it.
+fn wait_until_stopped(strace: &mut Child, log: &Path) -> Option<u32> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < deadline && matches!(strace.try_wait(), Ok(None)) {
+        if fs::read_to_string(log).is_ok_and(|said| said.contains("stopped by SIGSTOP")) {
+            return child_of(strace.id());
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    child_of(strace.id())
+    None
 }
 
 fn child_of(process: u32) -> Option<u32> {

@@ -1,11 +1,12 @@
 //! The rows of the plan.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::stage::build;
 use crate::table;
 use crate::tally::Tally;
+use crate::variants::VARIANTS;
 
 /// One row: a name of the security plan, what it does, and the program for it.
 pub struct Row {
@@ -18,9 +19,15 @@ pub struct Row {
 pub struct Context {
     pub module: PathBuf,
     pub scale: f64,
+    /// The command in place of the one that is built here.
+    pub other_command: Option<PathBuf>,
 }
 
 impl Context {
+    pub fn command(&self) -> &Path {
+        self.other_command.as_deref().unwrap_or_else(|| build::command())
+    }
+
     /// A part of the full count, at least one.
     pub fn scaled(&self, full: u64) -> u64 {
         ((full as f64 * self.scale).ceil() as u64).max(1)
@@ -57,11 +64,14 @@ pub const ROWS: &[Row] = &[
     Row { name: "F6", what: "clock back and forward", run: crate::clock::clock },
     Row { name: "F7", what: "hostile files in place of ours", run: crate::files::files },
     Row { name: "F8", what: "parked sessions beside a login", run: crate::parked::parked },
+    Row { name: "F8s", what: "guesses through sshd", run: crate::through_sshd::attacked },
     Row { name: "F9", what: "secrets and codes left in memory", run: crate::residue::residue },
     Row { name: "F12", what: "hostile conversations", run: crate::conversations::conversations },
     Row { name: "F13", what: "codes in documented stacks", run: crate::stacks::stacks },
     Row { name: "F14", what: "system calls, and a filter of them", run: crate::surface::surface },
     Row { name: "F15", what: "logins in one process", run: crate::soak::soak },
+    Row { name: "F15s", what: "logins through sshd", run: crate::through_sshd::soak },
+    Row { name: "F16", what: "the standards, and other modules", run: crate::compatibility::compatibility },
     Row { name: "F17", what: "times of refusals", run: crate::timing::timing },
 ];
 
@@ -79,7 +89,7 @@ impl Plan {
         let scale = text("FAULTS_SCALE").map_or(1.0, |text| text.parse().expect("FAULTS_SCALE is a number"));
         let module = text("FAULTS_MODULE").map_or_else(build::module, PathBuf::from);
         let module = module.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", module.display()));
-        Self { wanted, context: Context { module, scale } }
+        Self { wanted, context: Context { module, scale, other_command: None } }
     }
 
     pub fn is_whole(&self) -> bool {
@@ -92,6 +102,8 @@ impl Plan {
 
     /// Runs the rows that are wanted, and the wrong variants that they must catch.
     pub fn run(&self) -> Vec<Outcome> {
+        let caught = |row: &Row| VARIANTS.iter().any(|variant| variant.row == row.name);
+        assert!(ROWS.iter().all(caught), "a row without a wrong variant proves nothing by passing");
         table::print_head();
         let mut outcomes = Vec::new();
         for row in ROWS.iter().filter(|row| self.wants(row.name)) {
@@ -106,7 +118,7 @@ impl Plan {
             table::print(&outcome);
             outcomes.push(outcome);
         }
-        for variant in crate::variants::VARIANTS.iter().filter(|variant| self.wants(variant.row)) {
+        for variant in VARIANTS.iter().filter(|variant| self.wants(variant.row)) {
             let outcome = variant.run();
             table::print(&outcome);
             outcomes.push(outcome);

@@ -16,6 +16,7 @@
 mod stage;
 
 mod clock;
+mod compatibility;
 mod conversations;
 mod enrolments;
 mod files;
@@ -34,6 +35,7 @@ mod surface;
 mod syscalls;
 mod table;
 mod tally;
+mod through_sshd;
 mod timing;
 mod trace;
 mod variants;

@@ -20,6 +20,7 @@ pub const UNRECORDED: &str = "accepted but unrecorded";
 pub const UNCHARGED: &str = "judged but uncharged";
 pub const UNREADABLE: &str = "unreadable states";
 pub const UNUSABLE: &str = "unusable afterwards";
+pub const UNTOUCHED: &str = "faults that never came";
 
 /// alice with two counters, and the strict service.
 pub fn stage(context: &Context) -> Stage {

@@ -1,7 +1,9 @@
 //! The system calls of one login, found by strace, and a way to tamper with each.
 
 use std::collections::BTreeMap;
-use std::process::Command;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
 
 use crate::stage::Stage;
 
@@ -59,13 +61,27 @@ fn points_from(stage: &Stage, login: &Command, at_once: bool) -> Vec<Point> {
 
 /// The same login with one call tampered with, as `inject=` of strace says.
 pub fn tamper(login: &Command, point: &Point, how: &str) -> Command {
+    tamper_and_tell(login, point, how, Path::new("/dev/null"))
+}
+
+/// As [`tamper`]; what strace says of that kind of call goes to `log`.
+pub fn tamper_and_tell(login: &Command, point: &Point, how: &str, log: &Path) -> Command {
     let mut strace = Command::new("strace");
     let Point { name, ordinal, .. } = point;
-    // `-f` for --seccomp-bpf, which leaves the other calls untraced.
-    strace.args(["-f", "--seccomp-bpf", "-o", "/dev/null", "-e"]).arg(format!("trace={name}"));
+    strace.args(["-f", "-o"]).arg(log);
+    if !how.starts_with("signal=") {
+        // Leaves the other calls untraced. With it strace 6.1 injects errors, but no signals, and does not say so.
+        strace.arg("--seccomp-bpf");
+    }
+    strace.arg("-e").arg(format!("trace={name}"));
     strace.arg("-e").arg(format!("inject={name}:{how}:when={ordinal}"));
     under(&mut strace, login);
     strace
+}
+
+/// Whether the program under strace was killed: strace ends as it did.
+pub fn was_killed(status: ExitStatus) -> bool {
+    status.signal() == Some(libc::SIGKILL)
 }
 
 /// Puts a command behind another one, with its environment and folder.

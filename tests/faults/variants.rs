@@ -1,6 +1,9 @@
 //! Wrong variants of the module, built with a fault in it. A row that does not notice its variant proves
 //! nothing by passing.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Instant;
 
 use crate::plan::{Context, Outcome, ROWS};
@@ -15,21 +18,47 @@ pub struct Variant {
     scale: f64,
 }
 
+const fn variant(fault: &'static str, row: &'static str, scale: f64) -> Variant {
+    Variant { fault, row, scale }
+}
+
 pub const VARIANTS: &[Variant] = &[
-    Variant { fault: "lock-after-read", row: "F3", scale: 0.002 },
-    Variant { fault: "early-exit", row: "F3", scale: 0.002 },
-    Variant { fault: "no-sync", row: "F4", scale: 0.03 },
-    Variant { fault: "ignore-on-error", row: "F1", scale: 0.02 },
-    Variant { fault: "ignore-on-error", row: "F5", scale: 0.02 },
-    Variant { fault: "ignore-on-error", row: "F7", scale: 0.02 },
-    Variant { fault: "charge-forgotten", row: "F2", scale: 0.01 },
-    Variant { fault: "charge-forgotten", row: "F1", scale: 0.02 },
+    variant("lock-after-read", "F3", 0.002),
+    variant("early-exit", "F3", 0.002),
+    variant("no-sync", "F4", 0.03),
+    variant("ignore-on-error", "F1", 0.02),
+    variant("ignore-on-error", "F5", 0.02),
+    variant("ignore-on-error", "F7", 0.02),
+    variant("ignore-on-error", "F13", 1.0),
+    variant("charge-forgotten", "F2", 0.01),
+    variant("charge-forgotten", "F1", 0.02),
+    variant(REVOKE_FIRST, "F2e", 0.1),
+    // Refuses the last code that was accepted, and not those before it.
+    variant("last-code-alone", "F6", 0.1),
+    variant("last-code-alone", "F16", 1.0),
+    // Waits for a lock twice as long as promised.
+    variant("long-wait", "F8", 0.25),
+    // Counts all sources as one.
+    variant("one-count", "F8", 0.05),
+    variant("one-count", "F8s", 0.05),
+    // Leaves a socket, memory, an answer and a file behind.
+    variant("bad-guest", "F9", 0.05),
+    variant("bad-guest", "F12", 0.1),
+    variant("bad-guest", "F14", 1.0),
+    variant("bad-guest", "F15", 0.01),
+    variant("bad-guest", "F15s", 0.001),
+    variant("unknown-early", "F17", 0.01),
+    variant("slow-if-enrolled", "F17", 0.01),
 ];
+
+/// A fault of the command: to replace an authenticator it takes two commands, and a kill can come between.
+const REVOKE_FIRST: &str = "revoke-then-enroll";
 
 impl Variant {
     pub fn run(&self) -> Outcome {
         let began = Instant::now();
-        let context = Context { module: build::variant(self.fault), scale: self.scale };
+        let folder = tempfile::tempdir().expect("a folder");
+        let context = self.context(folder.path());
         let row = ROWS.iter().find(|row| row.name == self.row).expect("a row of the plan");
         let seen = (row.run)(&context);
         let mut tally = Tally { count: 1, ..Tally::default() };
@@ -43,5 +72,19 @@ impl Variant {
             tally,
             seconds: began.elapsed().as_secs_f64(),
         }
+    }
+
+    fn context(&self, folder: &Path) -> Context {
+        if self.fault != REVOKE_FIRST {
+            return Context { module: build::variant(self.fault), scale: self.scale, other_command: None };
+        }
+        let (path, command) = (folder.join(REVOKE_FIRST), build::command().display());
+        // The first four words are the policy and the store.
+        let script = format!(
+            "#!/bin/sh\n{command} \"$1\" \"$2\" \"$3\" \"$4\" revoke alice phone --yes\nexec {command} \"$@\"\n"
+        );
+        fs::write(&path, script).expect("a script");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+        Context { module: build::module(), scale: self.scale, other_command: Some(path) }
     }
 }

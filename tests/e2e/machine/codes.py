@@ -74,5 +74,9 @@ class HotpToken(Token):
         self._counter += 1
         return self._ledger.note(code)
 
+    def codes(self, first, count):
+        """The codes of so many counters from `first` on, without pressing the button."""
+        return self._oathtool("--hotp", "-c", first, "-w", count - 1)
+
     def _codes_nearby(self):
-        return self._oathtool("--hotp", "-c", 0, "-w", 99)
+        return self.codes(0, 100)

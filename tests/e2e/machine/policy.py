@@ -35,6 +35,11 @@ chain = "admin"
 [throttle]""",
 )
 
+def with_rule(*lines):
+    """The default policy with one rule."""
+    return TWO_TOTP.replace("[throttle]", "\n".join(["[[rules]]", *lines, "[throttle]"]))
+
+
 PHONE_FIRST = "Authenticator app code (step 1 of 2): "
 TOKEN_SECOND = "Hardware token code (step 2 of 2): "
 TOKEN_FIRST = "Hardware token code (step 1 of 2): "
@@ -42,7 +47,9 @@ PHONE_SECOND = "Authenticator app code (step 2 of 2): "
 
 
 def write(text):
-    FILE.parent.mkdir(mode=0o755, exist_ok=True)
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.parent.chmod(0o755)
+    FILE.unlink(missing_ok=True)  # it may belong to somebody else
     FILE.write_text(text)
     FILE.chmod(0o644)
 
@@ -51,3 +58,9 @@ def empty_store():
     """The store as the package installs it: there, root's alone, and with nobody in it."""
     shutil.rmtree(STORE, ignore_errors=True)
     STORE.mkdir(mode=0o700)
+
+
+def files_of_store():
+    """Every file of the store with its bytes and the time it was written."""
+    files = [path for path in STORE.rglob("*") if path.is_file()]
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}

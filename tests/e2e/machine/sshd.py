@@ -32,11 +32,12 @@ class Sshd:
         settings = {**ALWAYS, "HostKey": host_key, **options}
         config.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
         self._process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", config])
-        log.wait_for(rf"sshd\[{self._process.pid}\]: Server listening on 127\.0\.0\.1")
+        self.pid = self._process.pid
+        log.wait_for(rf"sshd\[{self.pid}\]: Server listening on 127\.0\.0\.1")
 
-    def login(self, user, command="id -un", tries=1, key=None):
+    def login(self, user, command="id -un", tries=1, key=None, methods=None):
         """Starts `ssh user@127.0.0.1 command`; the client gives up after so many tries."""
-        methods = "publickey,keyboard-interactive" if key else "keyboard-interactive"
+        methods = methods or ("publickey,keyboard-interactive" if key else "keyboard-interactive")
         identity = ["-i", key, "-o", "IdentitiesOnly=yes"] if key else ["-o", "IdentityFile=none"]
         return Terminal(
             ["ssh", "-F", "none", "-p", PORT, *identity]
