@@ -28,7 +28,8 @@ pub enum Shape {
 
 /// The shape of an answer where codes have so many digits.
 pub fn shape(answer: &[u8], digits: usize) -> Shape {
-    if answer.starts_with(b"\x08\n\r\x7f") {
+    let filler = b"\x08\n\r\x7f";
+    if answer.starts_with(filler) || !answer.is_empty() && filler.starts_with(answer) {
         return Shape::Junk;
     }
     if answer.len() > 64 {
