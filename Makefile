@@ -47,6 +47,7 @@ lint:
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --test faults -- -D warnings
 	$(CARGO) clippy --locked --lib --no-default-features -- -D warnings
 	tools/check-manual
 	tools/check-release

@@ -181,7 +181,8 @@ def profile_of(timer, module, store, policy="policy"):
     shares = {}
     for line in done.stdout.splitlines():
         found = re.match(r"\s*[\d,]+ \(\s*([\d.]+)%\)\s+[^:]*?:(\S.*?)(?: \[(.*)\])?$", line)
-        if found and not re.search(r"pamtimer|main|csu|PROGRAM|0x0000", line):
+        # Without the driver's own; the path of the module in brackets may hold any of these words.
+        if found and not re.search(r"pamtimer|\bmain\b|__libc_start|PROGRAM|0x0000", found[2]):
             name = re.sub(r"<?([\w:]+)<.*", r"\1", found[2].replace("pam_mfa_chain::", ""))[:90]
             shares[name] = max(shares.get(name, 0.0), float(found[1]))
     ranked = sorted(shares.items(), key=lambda item: -item[1])

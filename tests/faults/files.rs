@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::plan::Context;
 use crate::scene::{self, Answers, Codes, IGNORE, UNSAFE_GRANT};
-use crate::stage::{Stage, TWO_COUNTERS};
+use crate::stage::Stage;
 use crate::tally::{Tally, share_out};
 
 const SLOW: &str = "slower than a second";
