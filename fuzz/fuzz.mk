@@ -4,10 +4,6 @@
 FUZZ ?=
 FUZZ_SECONDS ?= 60
 FUZZ_SANITIZER ?= address
-tools_folder := $(abspath $(target))/tools
-# $(call install_tool,CRATE): into the target folder, once.
-install_tool = test -x $(tools_folder)/bin/$(1) || { echo "installing $(1) into $(target)/tools (some minutes, once)"; \
-	CARGO_TARGET_DIR=$(tools_folder)/build $(CARGO) install $(1) --locked --quiet --root $(tools_folder); }
 
 .PHONY: fuzz coverage
 

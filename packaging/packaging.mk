@@ -117,11 +117,9 @@ reproducible:
 	packaging/tests/reproducible $(package)/reproducible
 
 #: deny             licences, duplicates and sources of the crates; installs cargo-deny into the target folder once
-deny: cargo_deny := $(abspath $(target))/tools/bin/cargo-deny
 deny:
-	@test -x $(cargo_deny) || { echo "installing cargo-deny into $(target)/tools (some minutes, once)"; \
-		CARGO_TARGET_DIR=$(abspath $(target))/tools/build $(CARGO) install cargo-deny --locked --quiet --root $(abspath $(target))/tools; }
-	$(cargo_deny) --offline check licenses bans sources
+	@$(call install_tool,cargo-deny)
+	$(tools_folder)/bin/cargo-deny --offline check licenses bans sources
 
 #: test-install     `make install` and `uninstall` into an empty folder
 test-install: build

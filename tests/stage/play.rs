@@ -132,8 +132,9 @@ impl Play<'_> {
         std::thread::scope(|scope| {
             // Read while it runs: the queue of a datagram socket is short.
             let lines = scope.spawn(|| collect(&log, &ended));
+            let over = Over(&ended);
             let output = self.run_with_log(if self.has_log { path.to_str().expect("UTF-8") } else { "" });
-            ended.store(true, Ordering::Release);
+            drop(over);
             Played::new(output, lines.join().expect("the log"))
         })
     }
@@ -160,6 +161,15 @@ impl Play<'_> {
             });
             child.wait_with_output().expect("the end of pamdrive")
         })
+    }
+}
+
+/// Tells the reader of the log that the run is over, also when it ended in a panic: the reader would wait for ever.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 
