@@ -11,7 +11,6 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, renameat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, fsync, syncfs, unlinkat};
-use zeroize::Zeroizing;
 
 use super::decoys::{BUCKETS, DecoyTable, bucket_name};
 use super::error::StoreError;
@@ -20,12 +19,9 @@ use super::secret_file;
 use super::slot::{Content, encode};
 use super::state_file::StateFile;
 use super::trusted::Readers;
-use crate::verifier::credential::{Credential, MovingFactor};
+use crate::verifier::credential::MovingFactor;
 use crate::verifier::login_state::{DrawKey, LoginState, RecoveryMarks};
-use crate::verifier::otp::{Algorithm, Digits, Period};
-use crate::verifier::policy::FactorId;
 use crate::verifier::record::UserRecord;
-use crate::verifier::secret::SharedSecret;
 use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
 
@@ -182,7 +178,7 @@ impl FileStore {
         }
         let known = dir.read(DECOY_RECORD, secret_file::MAX_BYTES, Readers::Owner);
         if known.and_then(|text| secret_file::parse(&text, &Username::nobody(), dir.path())).is_err() {
-            let text = secret_file::render(&decoy_record(dir.path())?, &Username::nobody());
+            let text = secret_file::render(&UserRecord::default(), &Username::nobody());
             self.put(DECOY_RECORD, text.as_bytes(), |_| Ok(()))?;
             made = true;
         }
@@ -265,31 +261,8 @@ struct CommandLock(#[allow(dead_code)] File);
 /// The widest window a policy can set, in steps.
 const WIDEST_WINDOW: u64 = 10;
 
-/// A record of the usual size, of random keys that nobody holds.
-fn decoy_record(path: &Path) -> Result<UserRecord, StoreError> {
-    let invalid = |error: &dyn std::fmt::Display| StoreError::invalid(path, error.to_string());
-    let mut credentials = Vec::with_capacity(DECOY_CREDENTIALS);
-    for number in 1..=DECOY_CREDENTIALS {
-        let mut key = Zeroizing::new(vec![0; SharedSecret::RECOMMENDED_BYTES]);
-        getrandom::fill(&mut key).map_err(|_| StoreError::invalid(path, NO_RANDOM_BYTES))?;
-        credentials.push(Credential {
-            factor: FactorId::parse(&format!("factor{number}")).map_err(|error| invalid(&error))?,
-            moving: MovingFactor::Totp(Period::default()),
-            algorithm: Algorithm::default(),
-            digits: Digits::default(),
-            secret: SharedSecret::from_bytes(key).map_err(|error| invalid(&error))?,
-            first: 0,
-            enrolled_at: UnixTime::default(),
-        });
-    }
-    UserRecord::new(credentials, None).map_err(|error| invalid(&error))
-}
-
-const DECOY_CREDENTIALS: usize = 2;
-const NO_RANDOM_BYTES: &str = "the kernel gave no random bytes";
-
 fn random_draw_key(path: &Path) -> Result<DrawKey, StoreError> {
     let mut key = DrawKey::default();
-    getrandom::fill(&mut key.0).map_err(|_| StoreError::invalid(path, NO_RANDOM_BYTES))?;
+    getrandom::fill(&mut key.0).map_err(|_| StoreError::invalid(path, "the kernel gave no random bytes"))?;
     Ok(key)
 }
