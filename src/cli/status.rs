@@ -23,8 +23,8 @@ use crate::verifier::username::Username;
 ///
 /// # Errors
 ///
-/// [`Failure`] for a user who has enrolled nothing, or files that can't be read. In the list of all users the
-/// others are shown first.
+/// [`Failure`] for a user who has enrolled nothing, or files that can't be read. In the list of all users each has
+/// a line first, those too whose files can't be read.
 pub fn run(context: &Context, arguments: &StatusArguments) -> Result<Exit, Failure> {
     let policy = load_policy(&context.policy)?;
     let store = FileStore::at(&context.store);

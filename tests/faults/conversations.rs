@@ -50,12 +50,7 @@ pub fn conversations(context: &Context) -> Tally {
         }
         let report = played.report();
         tally.blame_if(report["codes"]["0"].as_u64().is_some(), UNSAFE_GRANT, mode);
-        let pages: Vec<u64> = report["resident_pages"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(serde_json::Value::as_u64)
-            .collect();
+        let pages = played.resident_pages();
         let growth = pages.last().unwrap_or(&0).saturating_sub(*pages.first().unwrap_or(&0));
         if growth > 16 {
             tally.blame(GROWTH, format!("{mode}: {growth} pages"));

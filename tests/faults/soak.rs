@@ -36,12 +36,7 @@ pub fn soak(context: &Context) -> Tally {
         let (before, after) = (&report["before"][key], &report["after"][key]);
         tally.blame_if(before != after, LEFT, &format!("{key}: {before} then {after}"));
     }
-    let pages: Vec<u64> = report["resident_pages"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(serde_json::Value::as_u64)
-        .collect();
+    let pages = played.resident_pages();
     let (first, last) = (pages[pages.len().min(2) - 1], pages[pages.len() - 1]);
     tally.blame_if(last > first + 16, LEFT, &format!("{} KiB", (last - first.min(last)) * 4));
     tally.blame_if(files_of(&stage.store()) != folder_before, LEFT, "files in the store");

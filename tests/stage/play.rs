@@ -218,6 +218,12 @@ impl Played {
         self.shown(call).into_iter().filter(|(style, _)| *style <= 2).map(|(_, text)| text).collect()
     }
 
+    /// The memory of the driver, looked at now and then in a run of many transactions.
+    pub fn resident_pages(&self) -> Vec<u64> {
+        let pages = self.report()["resident_pages"].as_array().expect("the pages");
+        pages.iter().map(|count| count.as_u64().expect("a number")).collect()
+    }
+
     /// Whether a line of the log has all these words.
     pub fn logged(&self, words: &[&str]) -> bool {
         self.log.iter().any(|line| words.iter().all(|word| line.contains(word)))
