@@ -11,6 +11,7 @@ mod error;
 mod factor;
 mod factor_id;
 mod network;
+mod not_a_network;
 mod prompt;
 mod rule;
 mod terminal;

@@ -20,8 +20,8 @@ impl TerminalPattern {
         if head.contains('*') {
             return Err(format!("`{text}` has a `*` before its end; only a trailing `*` matches any rest"));
         }
-        if name.is_empty() || name.chars().any(char::is_control) {
-            return Err(format!("`{text}` is no terminal; write one such as `tty1` or `pts/*`"));
+        if head.is_empty() && !beginning || !head.bytes().all(is_plain) || head.starts_with('/') {
+            refuse(text, name)?;
         }
         let head = head.to_owned();
         Ok(if beginning { Self::Beginning(head) } else { Self::Named(head) })
@@ -42,6 +42,44 @@ impl TerminalPattern {
             (_, Self::Named(name) | Self::Beginning(name)) => self.matches(name),
         }
     }
+}
+
+/// What every kernel's terminals are called by. Programs without one have words of their own, such as `:0` and `ssh`.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'/'
+}
+
+/// Refuses what no terminal is called.
+#[cold]
+fn refuse(text: &str, name: &str) -> Result<(), String> {
+    let such = "write one such as `tty1` or `pts/*`";
+    if name.is_empty() || name.starts_with('/') || name.chars().any(char::is_control) {
+        return Err(format!("`{text}` is no terminal; {such}"));
+    }
+    if name.trim() != name || text.trim() != text {
+        return Err(format!("`{text}` has a blank at its end or start; write `{}`", name.trim()));
+    }
+    if let Some(rest) = name.strip_prefix('!') {
+        return Err(format!(
+            "`{text}` is no terminal; a rule excludes nothing: write a rule for `{rest}` before this one"
+        ));
+    }
+    if name.contains([',', ';', '|']) {
+        return Err(format!("`{text}` is no single terminal; write one per entry"));
+    }
+    if name.contains(['?', '[', ']', '{', '}', '"', '\'', '<', '$']) || name.starts_with('^') {
+        return Err(format!("`{text}` is no terminal; only a trailing `*` is known, so write each one"));
+    }
+    if ["ALL", "ANY", "LOCAL", "NONE"].contains(&name) {
+        return Err(format!("`{text}` is no terminal; leave `ttys` out to match any, or {such}"));
+    }
+    if ["TTY", "PTS", "Tty", "Pts", "Console", "CONSOLE"].iter().any(|head| name.starts_with(head)) {
+        return Err(format!(
+            "`{text}` matches no terminal; they are in lower case: `{}`",
+            name.to_ascii_lowercase()
+        ));
+    }
+    Ok(())
 }
 
 impl fmt::Display for TerminalPattern {
@@ -85,6 +123,32 @@ mod tests {
     fn a_star_is_known_at_the_end_only() {
         for pattern in ["*tty", "pts/*/x", "**", "", "/dev/", "a\nb"] {
             assert!(TerminalPattern::parse(pattern).is_err(), "{pattern:?}");
+        }
+    }
+
+    #[test]
+    fn what_no_terminal_is_called_is_refused_with_the_cure() {
+        let cases = [
+            ("pts/?", "so write each one"),
+            ("tty[1-6]", "so write each one"),
+            ("pts/{0,1}", "one per entry"),
+            ("tty1,tty2", "one per entry"),
+            ("TTY1", "lower case: `tty1`"),
+            ("/dev/PTS/*", "lower case: `pts/*`"),
+            (" tty1", "write `tty1`"),
+            ("tty1 ", "write `tty1`"),
+            ("!tty1", "write a rule for `tty1` before this one"),
+            ("ALL", "leave `ttys` out"),
+            ("//dev/tty1", "such as `tty1`"),
+        ];
+        for (pattern, cure) in cases {
+            let refused = TerminalPattern::parse(pattern).expect_err(pattern);
+            assert!(refused.contains(cure), "{pattern}: {refused}");
+        }
+        for pattern in
+            ["ttyS0", "ttyUSB*", ":0", "ssh", "hvc0", "console", "*", "web console", "UNKNOWN", "pts/*"]
+        {
+            assert!(TerminalPattern::parse(pattern).is_ok(), "{pattern}");
         }
     }
 

@@ -4,6 +4,8 @@ mod chains;
 mod coverage;
 mod deadline;
 mod factors;
+mod marks;
+mod names;
 mod position;
 mod prompt;
 mod raw;

@@ -5,6 +5,7 @@ use std::iter;
 use toml::Spanned;
 
 use super::coverage::first_covered;
+use super::names;
 use super::position::{Problem, Source};
 use super::raw::{List, RawRule, Text};
 use super::words::{choose, unknown};
@@ -38,9 +39,9 @@ pub(super) fn read(
 
 fn read_conditions(raw: &RawRule<'_>) -> Result<Conditions, Problem> {
     Ok(Conditions {
-        services: read_list("services", raw.services.as_ref(), name)?.map(Names::from),
-        users: read_list("users", raw.users.as_ref(), name)?.map(Names::from),
-        groups: read_list("groups", raw.groups.as_ref(), name)?.map(Names::from),
+        services: read_list("services", raw.services.as_ref(), names::service)?.map(Names::from),
+        users: read_list("users", raw.users.as_ref(), names::user)?.map(Names::from),
+        groups: read_list("groups", raw.groups.as_ref(), names::group)?.map(Names::from),
         from: read_list("from", raw.from.as_ref(), Network::parse)?,
         ttys: read_list("ttys", raw.ttys.as_ref(), TerminalPattern::parse)?,
     })
@@ -61,13 +62,6 @@ fn read_list<T>(
         entries.push(read(text.get_ref()).map_err(|message| Problem::at(&text.span(), message))?);
     }
     Ok(Some(entries))
-}
-
-fn name(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.chars().any(char::is_control) {
-        return Err(format!("`{text}` is no name: it is empty or holds control characters"));
-    }
-    Ok(text.to_owned())
 }
 
 fn read_action(raw: &Spanned<RawRule<'_>>, chains: &[ChainSpec]) -> Result<RuleAction, Problem> {
@@ -172,12 +166,12 @@ mod tests {
         (
             "empty name",
             "groups = ['a', '']\naction = 'deny'",
-            "7:16: `` is no name: it is empty or holds control characters",
+            "7:16: `` is no name: it is empty; leave `groups` out to match any",
         ),
         (
             "control character",
             "services = [\"a\\t\"]\naction = 'deny'",
-            "7:13: `a\\t` is no name: it is empty or holds control characters",
+            "7:13: `a\\t` is no name: it holds the control character U+0009 (tab); delete it",
         ),
         (
             "host bits",
@@ -187,7 +181,7 @@ mod tests {
         (
             "host name",
             "from = ['::1', 'h']\naction = 'deny'",
-            "7:16: `h` is neither an address nor a network",
+            "7:16: `h` is neither an address nor a network; host names are never looked up: write the addresses that `getent ahosts h` shows",
         ),
         (
             "terminal",
