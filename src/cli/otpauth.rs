@@ -1,9 +1,7 @@
 //! `otpauth://` URIs, as authenticator apps read and write them (Key Uri Format of Google Authenticator).
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use url::Url;
 use zeroize::Zeroizing;
 
 use crate::verifier::credential::{Credential, MovingFactor};
@@ -29,13 +27,11 @@ impl Authenticator {
     ///
     /// # Errors
     ///
-    /// What is wrong with the URI; never a word of it.
-    pub fn parse(text: &str, factor: &Factor) -> Result<Self, String> {
-        // An error of the parser quotes nothing.
-        let url = Url::parse(text).map_err(|error| format!("the otpauth URI is not valid: {error}"))?;
-        let read = read(&url, factor);
-        drop(Zeroizing::new(String::from(url)));
-        read
+    /// What is wrong with the URI, and where; never a word of it.
+    pub fn parse(text: &str, factor: &Factor) -> Result<Self, Refusal> {
+        let uri = Uri::split(text)?;
+        check_kind(uri.kind, factor).map_err(|message| Refusal::at(text, SCHEME.len(), message))?;
+        read(&uri, factor)
     }
 
     /// The credential for `factor`, accepting whatever `first` and later is.
@@ -89,35 +85,53 @@ pub fn to_uri(credential: &Credential, issuer: &str, user: &str, counter: u64) -
     uri
 }
 
-fn read(url: &Url, factor: &Factor) -> Result<Authenticator, String> {
-    if url.scheme() != SCHEME {
-        return Err("the URI is not of the scheme otpauth".to_owned());
+fn read(uri: &Uri<'_>, factor: &Factor) -> Result<Authenticator, Refusal> {
+    let secret = uri.parameter("secret")?.ok_or_else(|| uri.refusal("the otpauth URI holds no secret"))?;
+    for foreign in FOREIGN {
+        if let Some(given) =
+            uri.parameter(foreign)?.filter(|given| !["", "0"].contains(&given.value.as_str()))
+        {
+            return Err(
+                given.refusal(format!("`{foreign}` makes other codes than this host takes, as Steam's are"))
+            );
+        }
     }
-    check_kind(url.host_str().unwrap_or_default(), factor)?;
-    let secret = parameter(url, "secret")?.ok_or("the otpauth URI holds no secret")?;
-    let algorithm = parameter(url, "algorithm")?.map_or(Ok(Algorithm::default()), |name| {
-        let known = Algorithm::from_name(&name.to_ascii_uppercase());
-        known.ok_or("the algorithm of the otpauth URI is not known; known: SHA1, SHA256, SHA512")
+    let algorithm = uri.given("algorithm")?.map_or(Ok(Algorithm::default()), |name| {
+        let known = Algorithm::from_spelling(&name.value);
+        known.ok_or_else(|| name.refusal("the algorithm is not known; known: SHA1, SHA256, SHA512"))
     })?;
-    let digits = number(url, "digits")?.map_or(Ok(Digits::default()), |count| {
-        Digits::new(count).ok_or("digits of the otpauth URI is not 6, 7 or 8")
+    let digits = uri.number("digits")?.map_or(Ok(Digits::default()), |(count, given)| {
+        Digits::new(count).ok_or_else(|| given.refusal("`digits` is not 6, 7 or 8"))
     })?;
-    let period = match factor.kind {
-        FactorKind::Totp { .. } => number(url, "period")?,
-        FactorKind::Hotp { .. } => None,
+    let (period, counter) = match factor.kind {
+        FactorKind::Totp { .. } => (uri.number("period")?, None),
+        FactorKind::Hotp { .. } => (None, Some(read_counter(uri)?)),
     };
-    let period = period.map_or(Ok(Period::default()), |seconds| {
-        Period::from_seconds(seconds).ok_or("period of the otpauth URI is not 15 to 120 seconds")
+    let period = period.map_or(Ok(Period::default()), |(seconds, given)| {
+        Period::from_seconds(seconds).ok_or_else(|| given.refusal("`period` is not 15 to 120 seconds"))
     })?;
-    let counter = match factor.kind {
-        FactorKind::Totp { .. } => 0,
-        FactorKind::Hotp { .. } => number(url, "counter")?.unwrap_or_default(),
-    };
     Ok(Authenticator {
-        secret: SharedSecret::from_base32(&secret).map_err(|error| error.to_string())?,
+        secret: read_secret(&secret)?,
         parameters: CodeParameters { algorithm, digits, period },
-        counter,
+        counter: counter.unwrap_or_default(),
     })
+}
+
+fn read_secret(given: &Parameter<'_>) -> Result<SharedSecret, Refusal> {
+    let mut letters = Zeroizing::new(String::with_capacity(given.value.len()));
+    letters.extend(given.value.chars().filter(|letter| !letter.is_whitespace() && *letter != '-'));
+    SharedSecret::from_letters(&letters).map_err(|error| given.refusal(error.to_string()))
+}
+
+/// Where the token stands. The format requires it, and a token that was used stands anywhere.
+fn read_counter(uri: &Uri<'_>) -> Result<u64, Refusal> {
+    let missing = "the otpauth URI holds no counter, which HOTP needs; add `&counter=` and where the token stands, 0 for a \
+                   new one";
+    let (counter, given) = uri.number("counter")?.ok_or_else(|| uri.refusal(missing))?;
+    if counter > LARGEST_COUNTER {
+        return Err(given.refusal("`counter` is larger than any token counts; give where the token stands"));
+    }
+    Ok(counter)
 }
 
 fn check_kind(kind: &str, factor: &Factor) -> Result<(), String> {
@@ -131,24 +145,129 @@ fn check_kind(kind: &str, factor: &Factor) -> Result<(), String> {
     }
 }
 
-/// The value of a parameter. Given twice it is refused: apps differ in which one they take.
-fn parameter(url: &Url, name: &str) -> Result<Option<Zeroizing<String>>, String> {
-    let mut values = url.query_pairs().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| {
-        Zeroizing::new(match value {
-            Cow::Borrowed(text) => text.to_owned(),
-            Cow::Owned(text) => text,
-        })
-    });
-    let first = values.next();
-    if values.next().is_some() {
-        return Err(format!("the otpauth URI holds `{name}` twice"));
-    }
-    Ok(first)
+/// A URI, taken apart as apps do. Not by RFC 3986: they put `#` and `?` into labels as they stand.
+struct Uri<'t> {
+    text: &'t str,
+    kind: &'t str,
+    /// Where the parameters begin, in bytes.
+    query_at: usize,
+    query: &'t str,
 }
 
-fn number(url: &Url, name: &str) -> Result<Option<u64>, String> {
-    let parsed = parameter(url, name)?.map(|text| text.parse());
-    parsed.transpose().map_err(|_| format!("{name} of the otpauth URI is not a number"))
+impl<'t> Uri<'t> {
+    fn split(text: &'t str) -> Result<Self, Refusal> {
+        let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+        if !scheme.eq_ignore_ascii_case(SCHEME) {
+            return Err(Refusal::at(text, 0, "the URI is not of the scheme otpauth"));
+        }
+        let kind = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let begins = text.match_indices('?').map(|(at, _)| at.saturating_add(1));
+        let with_query =
+            begins.filter_map(|at| Some(Self { text, kind, query_at: at, query: text.get(at..)? }));
+        let mut with_secret = with_query.filter(|uri| uri.pairs().any(|pair| pair.is("secret")));
+        Ok(with_secret.next().unwrap_or(Self { text, kind, query_at: text.len(), query: "" }))
+    }
+
+    /// The parameters. Between two of them stands `&`, or `&amp;` where the URI was copied out of HTML.
+    fn pairs(&self) -> impl Iterator<Item = Pair<'t>> {
+        let mut at = self.query_at;
+        self.query.split('&').map(move |whole| {
+            let begin = at;
+            at = at.saturating_add(whole.len()).saturating_add(1);
+            let pair = whole.strip_prefix("amp;").unwrap_or(whole);
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Pair { at: begin.saturating_add(whole.len().saturating_sub(pair.len())), name, value }
+        })
+    }
+
+    /// The value of a parameter. Given twice it is refused: apps differ in which one they take.
+    fn parameter(&self, name: &str) -> Result<Option<Parameter<'t>>, Refusal> {
+        let mut pairs = self.pairs().filter(|pair| pair.is(name));
+        let first = pairs.next();
+        if let Some(again) = pairs.next() {
+            return Err(Refusal::at(self.text, again.at, format!("the otpauth URI holds `{name}` twice")));
+        }
+        Ok(first.map(|pair| Parameter { text: self.text, at: pair.at, value: decoded(pair.value) }))
+    }
+
+    /// The value of a parameter that says something where it stands at all.
+    fn given(&self, name: &str) -> Result<Option<Parameter<'t>>, Refusal> {
+        let parameter = self.parameter(name)?;
+        match parameter {
+            Some(empty) if empty.value.trim().is_empty() => {
+                Err(empty.refusal(format!("`{name}` is empty; write its value, or delete `{name}=`")))
+            }
+            parameter => Ok(parameter),
+        }
+    }
+
+    fn number(&self, name: &str) -> Result<Option<(u64, Parameter<'t>)>, Refusal> {
+        let Some(given) = self.given(name)? else { return Ok(None) };
+        match given.value.trim().parse() {
+            Ok(number) => Ok(Some((number, given))),
+            Err(_) => Err(given.refusal(format!("`{name}` is not a number"))),
+        }
+    }
+
+    fn refusal(&self, message: impl Into<String>) -> Refusal {
+        Refusal::at(self.text, self.text.len(), message)
+    }
+}
+
+struct Pair<'t> {
+    at: usize,
+    name: &'t str,
+    value: &'t str,
+}
+
+impl Pair<'_> {
+    fn is(&self, name: &str) -> bool {
+        self.name.trim().eq_ignore_ascii_case(name)
+    }
+}
+
+/// A parameter, decoded.
+struct Parameter<'t> {
+    text: &'t str,
+    at: usize,
+    value: Zeroizing<String>,
+}
+
+impl Parameter<'_> {
+    fn refusal(&self, message: impl Into<String>) -> Refusal {
+        Refusal::at(self.text, self.at, message)
+    }
+}
+
+/// Undoes percent-encoding (RFC 3986 §2.1), with `+` for a blank as forms write it.
+fn decoded(value: &str) -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(value.len()));
+    let mut rest = value.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.first_chunk::<2>().and_then(|two| std::str::from_utf8(two).ok());
+        let byte = code.filter(|_| *first == b'%').and_then(|code| u8::from_str_radix(code, 16).ok());
+        bytes.push(byte.unwrap_or(if *first == b'+' { b' ' } else { *first }));
+        rest = after.get(if byte.is_some() { 2 } else { 0 }..).unwrap_or_default();
+    }
+    Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Why a text is no URI that a factor can take. Holds no word of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Where, in characters from 1.
+    pub column: usize,
+    /// What is wrong, and the cure.
+    pub message: String,
+}
+
+impl Refusal {
+    /// Something wrong at a byte of `text`.
+    #[must_use]
+    pub fn at(text: &str, offset: usize, message: impl Into<String>) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        Self { column: before.chars().count().saturating_add(1), message: message.into() }
+    }
 }
 
 /// RFC 3986 §2.1; blanks become `%20`, because apps show a `+` as it stands.
@@ -170,6 +289,10 @@ fn percent_encode(text: &str) -> String {
 
 /// The scheme of the URIs.
 pub const SCHEME: &str = "otpauth";
+/// Parameters of apps that make other codes: KeePassXC's for Steam, and another start of the time steps.
+const FOREIGN: [&str; 4] = ["encoder", "t0", "epoch", "offset"];
+/// What a secret file can hold (TOML's whole numbers).
+const LARGEST_COUNTER: u64 = i64::MAX as u64;
 /// Room for every URI, so that growing never leaves a copy behind.
 const LONGEST_URI: usize = 2_048;
 
@@ -224,20 +347,52 @@ mod tests {
             (format!("otpauth://totp/a?secret={SECRET}&digits=GEZD"), "not a number"),
             (format!("otpauth://totp/a?secret={SECRET}&period=5"), "15 to 120"),
             (format!("otpauth://totp/a?secret={SECRET}&algorithm=MD5"), "algorithm"),
+            (format!("otpauth://hotp/a?secret={SECRET}"), "of type hotp"),
+            (format!("otpauth://totp/a?secret={SECRET}&algorithm="), "`algorithm` is empty"),
+            (format!("otpauth://totp/a?secret={SECRET}&period="), "`period` is empty"),
+            (format!("otpauth://totp/a?secret={SECRET}&encoder=steam"), "Steam"),
             ("otpauth://totp/a?secret=GEZDGNB0".to_owned(), "not base32"),
             ("otpauth://totp/a?secret=GEZDGNBVGY3TQ".to_owned(), "64 bits"),
-            (format!("otpauth://[{SECRET}"), "not valid"),
+            (format!("otpauth://[{SECRET}"), "type of the otpauth URI is not known"),
         ];
         for (text, word) in cases {
-            let error = Authenticator::parse(&text, &totp()).map(|_| ()).expect_err(&text);
+            let error = Authenticator::parse(&text, &totp()).map(|_| ()).expect_err(&text).message;
             assert!(error.contains(word), "{text}: {error}");
             assert!(!error.contains("GEZD"), "{error}");
         }
     }
 
     #[test]
+    fn labels_and_separators_are_taken_as_apps_write_them() {
+        for text in [
+            format!("otpauth://totp/Team #1:anna?secret={SECRET}&digits=8&period=60"),
+            format!("otpauth://totp/Who?:anna?secret={SECRET}&digits=8&period=60"),
+            format!("otpauth://totp/a?image=https://x.example/?y=1&secret={SECRET}&digits=8&period=60"),
+            format!("otpauth://totp/a?secret={SECRET}&amp;digits=8&amp;period=60"),
+            format!("otpauth://totp?digits=+8&SECRET={}%20{}&Period=60", &SECRET[..16], &SECRET[16..]),
+        ] {
+            let read = Authenticator::parse(&text, &totp()).expect(&text);
+            assert_eq!((read.parameters.digits.count(), read.parameters.period.seconds()), (8, 60), "{text}");
+            assert_eq!(*read.secret.to_base32(), SECRET, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_counter_is_needed_and_within_reach() {
+        let refused = |more: &str| {
+            let text = format!("otpauth://hotp/a?secret={SECRET}{more}");
+            Authenticator::parse(&text, &hotp()).map(|_| ()).expect_err(more)
+        };
+        assert!(refused("").message.contains("add `&counter=`"));
+        assert!(refused("&counter=").message.contains("`counter` is empty"));
+        let beyond = refused("&counter=18446744073709551615");
+        assert!(beyond.message.contains("larger than any token counts"));
+        assert_eq!(beyond.column, format!("otpauth://hotp/a?secret={SECRET}&").len() + 1);
+    }
+
+    #[test]
     fn a_written_uri_is_percent_encoded_and_reads_back() {
-        let text = format!("otpauth://hotp/a?secret={SECRET}&algorithm=SHA256&digits=7");
+        let text = format!("otpauth://hotp/a?secret={SECRET}&algorithm=SHA256&digits=7&counter=0");
         let read = Authenticator::parse(&text, &hotp()).expect("read");
         let credential = read.into_credential(&hotp(), 0, UnixTime::default());
         let uri = to_uri(&credential, "host.example (My: phone)", "EX\\al ice", 7);

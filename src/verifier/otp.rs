@@ -25,6 +25,15 @@ impl Algorithm {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, algorithm)| *algorithm)
     }
 
+    /// The algorithm that `spelling` means: any case, `SHA-256`, `HmacSHA256`, `HMAC_SHA_256` and the like.
+    #[must_use]
+    pub fn from_spelling(spelling: &str) -> Option<Self> {
+        let letters = spelling.chars().filter(|letter| !"-_ /.()".contains(*letter));
+        let plain: String = letters.map(|letter| letter.to_ascii_uppercase()).collect();
+        let name = plain.strip_prefix("HMAC").or_else(|| plain.strip_suffix("HMAC")).unwrap_or(&plain);
+        Self::from_name(name)
+    }
+
     /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -92,5 +101,29 @@ impl Period {
 impl Default for Period {
     fn default() -> Self {
         Self(30)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_common_spelling_of_an_algorithm_is_known() {
+        for (spellings, algorithm) in [
+            (&["SHA1", "sha-1", "HmacSHA1", "HMAC-SHA-1"][..], Algorithm::Sha1),
+            (
+                &["SHA256", "SHA-256", "HmacSHA256", "HMACSHA256", "HMAC-SHA256", "SHA_256"][..],
+                Algorithm::Sha256,
+            ),
+            (&["sha512", "HmacSHA512", "SHA/512"][..], Algorithm::Sha512),
+        ] {
+            for spelling in spellings {
+                assert_eq!(Algorithm::from_spelling(spelling), Some(algorithm), "{spelling}");
+            }
+        }
+        for foreign in ["", "MD5", "SHA", "SHA-224", "SHA384", "SHA3-256", "HMAC", "256", "SHA512/256"] {
+            assert_eq!(Algorithm::from_spelling(foreign), None, "{foreign}");
+        }
     }
 }

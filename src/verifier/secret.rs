@@ -41,6 +41,27 @@ impl SharedSecret {
         Self::from_bytes(bytes)
     }
 
+    /// Reads base32 as authenticator apps do, which is [`Self::from_base32`] and one more case: at the lengths that stand
+    /// for 128, 256 and 512 bits, bits that are left over are dropped. Some servers draw letters, not bytes, for those.
+    /// At other lengths such bits mean that letters were lost.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSecret::CutOff`] with the number of letters, and as [`Self::from_base32`].
+    pub fn from_letters(letters: &str) -> Result<Self, InvalidSecret> {
+        let letters = letters.trim_end_matches('=');
+        let mut whole = Zeroizing::new(letters.as_bytes().to_ascii_uppercase());
+        if !whole.iter().all(|letter| matches!(letter, b'A'..=b'Z' | b'2'..=b'7')) {
+            return Err(InvalidSecret::Base32);
+        }
+        let bits = whole.len().saturating_mul(5);
+        if DRAWN_LETTERS.contains(&whole.len()) {
+            drop_bits(&mut whole, bits % 8);
+        }
+        let bytes = decode_base32(&whole).ok_or(InvalidSecret::CutOff { letters: whole.len() })?;
+        Self::from_bytes(bytes)
+    }
+
     /// The key in base32 without padding, as authenticator apps read it.
     #[must_use]
     pub fn to_base32(&self) -> Zeroizing<String> {
@@ -82,6 +103,18 @@ pub(super) fn decode_base32(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     (encode_base32(&bytes).as_bytes() == letters.as_slice()).then_some(bytes)
 }
 
+/// Makes the lowest `count` bits of the last letter zero.
+fn drop_bits(letters: &mut [u8], count: usize) {
+    const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let Some(last) = letters.last_mut() else { return };
+    let value = LETTERS.iter().position(|letter| letter == last).unwrap_or_default();
+    let kept = value & usize::MAX.checked_shl(u32::try_from(count).unwrap_or(0)).unwrap_or(0);
+    *last = LETTERS.get(kept).copied().unwrap_or(*last);
+}
+
+/// Letters that hold 128, 256 and 512 bits and a few more.
+const DRAWN_LETTERS: [usize; 3] = [26, 52, 103];
+
 /// Encodes without padding.
 pub(super) fn encode_base32(bytes: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(Base32UpperUnpadded::encode_string(bytes))
@@ -92,6 +125,11 @@ pub(super) fn encode_base32(bytes: &[u8]) -> Zeroizing<String> {
 pub enum InvalidSecret {
     /// Not base32.
     Base32,
+    /// Base32 that ends within a byte.
+    CutOff {
+        /// How many letters it has.
+        letters: usize,
+    },
     /// Too short or too long.
     Length {
         /// The length found, in bits.
@@ -104,6 +142,10 @@ impl fmt::Display for InvalidSecret {
         match self {
             Self::Base32 => formatter.write_str(
                 "the secret is not base32: letters A to Z and digits 2 to 7, whole; blanks and dashes may group them",
+            ),
+            Self::CutOff { letters } => write!(
+                formatter,
+                "{letters} letters of base32 do not end with a whole byte, so letters are missing at the end; copy all of it"
             ),
             Self::Length { bits } => write!(formatter, "the secret has {bits} bits; 80 to 1024 are taken"),
         }
@@ -137,6 +179,20 @@ mod tests {
         {
             assert!(SharedSecret::from_base32(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn letters_that_were_drawn_are_read_as_apps_read_them() {
+        // python3: base64.b32decode of the letters with the last one's low bits zero.
+        let drawn = SharedSecret::from_letters("GIXGVKXURU5ZRUXOXJQCZDFPXD").expect("26 letters");
+        let zero_bits = SharedSecret::from_base32("GIXGVKXURU5ZRUXOXJQCZDFPXA").expect("whole");
+        assert_eq!((drawn.bits(), drawn), (128, zero_bits));
+        assert!(SharedSecret::from_base32("GIXGVKXURU5ZRUXOXJQCZDFPXD").is_err(), "our own files are whole");
+        for lost in ["35GTMLIZVNXQK553DSBAPHTMB", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJ"] {
+            let cut_off = InvalidSecret::CutOff { letters: lost.len() };
+            assert_eq!(SharedSecret::from_letters(lost), Err(cut_off), "{lost}");
+        }
+        assert_eq!(SharedSecret::from_letters("GEZDGNBVGY3TQOJ1"), Err(InvalidSecret::Base32));
     }
 
     #[test]

@@ -64,7 +64,7 @@ fn content_that_is_no_secret_is_refused_without_a_word_of_it() {
         ("GEZDGNBVGY3TQOJQ\nGEZDGNBVGY3TQOJQ", "more than one line"),
         ("otpauth://hotp/SECRETWORD?secret=GEZDGNBVGY3TQOJQ", "of type hotp"),
         ("otpauth://totp/SECRETWORD?secret=GEZDGNBVGY3TQOJQ&digits=5", "6, 7 or 8"),
-        ("otpauth://[SECRETWORD", "not valid"),
+        ("otpauth://[SECRETWORD", "type of the otpauth URI is not known"),
         (&"A".repeat(4_097), "larger than 4096"),
     ];
     for (content, word) in cases {

@@ -19,7 +19,7 @@ pub fn check(bytes: &[u8]) {
         let factor = Factor { label: Label::from(&id), id, kind, enrolment: CodeParameters::default() };
         match Authenticator::parse(&text, &factor) {
             Ok(read) => assert_reads_back(read, &factor, &text),
-            Err(error) => assert_eq!(secret_quoted(bytes, &error), None, "{error}"),
+            Err(error) => assert_eq!(secret_quoted(bytes, &error.message), None, "{error:?}"),
         }
     }
 }
@@ -40,7 +40,7 @@ fn assert_reads_back(read: Authenticator, factor: &Factor, text: &str) {
         written.len() <= written.capacity() && written.capacity() == 2048,
         "no copy was left behind by growing"
     );
-    let again = Authenticator::parse(&written, factor).unwrap_or_else(|error| panic!("{error}"));
+    let again = Authenticator::parse(&written, factor).unwrap_or_else(|error| panic!("{error:?}"));
     assert_eq!(again.parameters, parameters);
     assert_eq!(again.counter, counter);
     assert!(again.secret == credential.secret, "the secret changed on the way");
