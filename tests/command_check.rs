@@ -60,6 +60,21 @@ fn what_is_likely_not_meant_is_a_warning() {
 }
 
 #[test]
+fn rules_that_no_login_of_this_host_matches_are_warnings() {
+    let rules = "[[rules]]\nusers = ['alcie-typo', 'root']\ngroups = ['admin-typo']\naction = 'deny'\n\
+                 [[rules]]\nservices = ['no-such-service']\naction = 'deny'\n\
+                 [[rules]]\nfrom = ['0.0.0.0/0', '::/0']\naction = 'exempt'\n";
+    let host = Host::with_policy(&format!("{POLICY}{rules}"));
+    let told = [
+        "rule 1 (line 13): this host lists no user `alcie-typo`",
+        "rule 1 (line 13): this host lists no group `admin-typo`",
+        "rule 2 (line 17): no service `no-such-service` has a file in /etc/pam.d",
+        "with the rule in line 20 logins from everywhere are exempt",
+    ];
+    host.run(&["check"]).assert_tells(0, &told);
+}
+
+#[test]
 fn users_who_cannot_pass_are_counted_and_named() {
     let host = Host::with_policy(POLICY);
     host.enrol("alice", &["phone", "token"]);

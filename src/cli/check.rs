@@ -3,10 +3,14 @@
 mod advice;
 mod enrolments;
 mod facts;
+mod host_names;
+mod rules;
+mod services;
 
 use serde_json::json;
 
 use self::enrolments::Enrolments;
+use self::host_names::{HostNames, SERVICE_FOLDERS, find_account, find_group};
 use super::Context;
 use super::arguments::CheckArguments;
 use super::failure::{Exit, Failure};
@@ -24,6 +28,8 @@ pub fn run(context: &Context, _: &CheckArguments) -> Result<Exit, Failure> {
     let now = SystemClock.now();
     let enrolments = Enrolments::survey(&FileStore::at(&context.store), &policy);
     let mut warnings = advice::on_policy(&policy, now);
+    let host = HostNames::of(&find_account, &find_group, &SERVICE_FOLDERS);
+    warnings.extend(rules::warnings(&policy, &host));
     warnings.extend(enrolments.warnings());
     let file = context.policy.display();
     if context.json {

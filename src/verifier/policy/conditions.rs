@@ -35,6 +35,12 @@ impl Conditions {
         Ok(false)
     }
 
+    /// The networks that logins have to come from, where nothing else is asked of them.
+    pub(super) fn sources_alone(&self) -> Option<&[Network]> {
+        let Self { services: None, users: None, groups: None, from, ttys: None } = self else { return None };
+        from.as_deref()
+    }
+
     /// Whether these hold for every login that `later` holds for.
     pub(super) fn cover(&self, later: &Self) -> bool {
         covers(self.services.as_ref(), later.services.as_ref(), Names::cover)
@@ -88,6 +94,10 @@ impl Names {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &String> {
         self.0.iter()
+    }
+
+    pub(super) fn to_vec(&self) -> Vec<&str> {
+        self.0.iter().map(String::as_str).collect()
     }
 
     fn contains(&self, name: &str) -> bool {

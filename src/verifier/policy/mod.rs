@@ -79,6 +79,16 @@ impl Policy {
         &self.rules
     }
 
+    /// The first rule with which every login that has an address is exempt, by it and by the rules before it together.
+    #[must_use]
+    pub fn exempts_every_source(&self) -> Option<&Rule> {
+        let mut networks = Vec::new();
+        self.rules.iter().filter(|rule| *rule.action() == RuleAction::Exempt).find(|rule| {
+            networks.extend_from_slice(rule.conditions().sources_alone().unwrap_or_default());
+            network::hold_every_address(&networks)
+        })
+    }
+
     /// Every factor, in policy order.
     #[must_use]
     pub fn factors(&self) -> &[Factor] {

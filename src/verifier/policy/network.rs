@@ -58,6 +58,23 @@ impl Network {
     }
 }
 
+/// Whether every address of IPv4 and of IPv6 lies within one of `networks`.
+pub(super) fn hold_every_address(networks: &[Network]) -> bool {
+    let fills = |is_ipv4: bool| {
+        let mut apart: Vec<&Network> = Vec::new();
+        let mut ours: Vec<&Network> = networks.iter().filter(|it| it.base.is_ipv4() == is_ipv4).collect();
+        ours.sort_by_key(|network| network.prefix);
+        for network in ours {
+            if !apart.iter().any(|outer| outer.covers(network)) {
+                apart.push(network);
+            }
+        }
+        // The part of all addresses that each holds; exact down to /53.
+        apart.iter().map(|network| (-f64::from(network.prefix)).exp2()).sum::<f64>() >= 1.0
+    };
+    fills(true) && fills(false)
+}
+
 impl fmt::Display for Network {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.prefix == width(self.base) {
@@ -165,6 +182,21 @@ mod tests {
             let parsed = Network::parse(network).expect(network);
             let found = address_of(rhost).is_some_and(|address| parsed.contains(address));
             assert_eq!(found, within, "{rhost} in {network}");
+        }
+    }
+
+    #[test]
+    fn networks_that_hold_every_address_are_known() {
+        let hold = |texts: &[&str]| {
+            let parsed: Vec<Network> = texts.iter().map(|text| Network::parse(text).expect(text)).collect();
+            hold_every_address(&parsed)
+        };
+        assert!(hold(&["0.0.0.0/0", "::/0"]));
+        assert!(hold(&["::/0", "128.0.0.0/1", "0.0.0.0/2", "64.0.0.0/2", "10.0.0.0/8"]));
+        for texts in
+            [&["0.0.0.0/0"][..], &["::/0"], &[], &["0.0.0.0/1", "0.0.0.0/1", "::/0"], &["0.0.0.0/0", "::/1"]]
+        {
+            assert!(!hold(texts), "{texts:?}");
         }
     }
 

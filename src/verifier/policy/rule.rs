@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::conditions::Conditions;
+use super::conditions::{Conditions, Names};
 
 /// A rule. Shown in one line: `services sudo, sudo-i; groups wheel -> chain admin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,37 @@ impl Rule {
     #[must_use]
     pub fn names_sources(&self) -> bool {
         self.conditions.from.is_some()
+    }
+
+    /// The services that it names; `None` where any will do.
+    #[must_use]
+    pub fn services(&self) -> Option<Vec<&str>> {
+        self.conditions.services.as_ref().map(Names::to_vec)
+    }
+
+    /// The users that it names; `None` where any will do.
+    #[must_use]
+    pub fn users(&self) -> Option<Vec<&str>> {
+        self.conditions.users.as_ref().map(Names::to_vec)
+    }
+
+    /// The groups that it names; `None` where membership is not asked.
+    #[must_use]
+    pub fn groups(&self) -> Option<Vec<&str>> {
+        self.conditions.groups.as_ref().map(Names::to_vec)
+    }
+
+    /// Whether a login on `terminal` can match, as far as terminals go.
+    #[must_use]
+    pub fn takes_terminal(&self, terminal: &str) -> bool {
+        let patterns = self.conditions.ttys.as_ref();
+        patterns.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(terminal)))
+    }
+
+    /// Whether it matches every login.
+    #[must_use]
+    pub fn matches_every_login(&self) -> bool {
+        self.conditions == Conditions::default()
     }
 
     pub(super) fn conditions(&self) -> &Conditions {
