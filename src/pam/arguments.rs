@@ -31,7 +31,14 @@ impl Arguments {
     pub fn parse(arguments: &[&CStr]) -> Result<Self, InvalidArgument> {
         let mut parsed =
             Self { policy: PathBuf::from(DEFAULT_POLICY), store: PathBuf::from(DEFAULT_STORE), debug: false };
-        for argument in arguments {
+        for (place, argument) in arguments.iter().enumerate() {
+            let key =
+                |argument: &CStr| argument.to_bytes().split(|byte| *byte == b'=').next().map(<[u8]>::to_vec);
+            if argument.to_bytes().contains(&b'=')
+                && arguments.iter().take(place).any(|earlier| key(earlier) == key(argument))
+            {
+                return Err(InvalidArgument::new(argument, "is given twice"));
+            }
             let bytes = argument.to_bytes();
             if bytes == b"debug" {
                 parsed.debug = true;
@@ -48,6 +55,18 @@ impl Arguments {
 }
 
 fn absolute(path: &[u8], argument: &CStr) -> Result<PathBuf, InvalidArgument> {
+    if path.starts_with(b"\"") || path.starts_with(b"'") {
+        return Err(InvalidArgument::new(
+            argument,
+            "has quotes, which libpam does not know: write it without, with a blank in it as [policy=/a b]",
+        ));
+    }
+    if path.ends_with(b"\r") {
+        return Err(InvalidArgument::new(
+            argument,
+            "ends with a carriage return: give the file Unix line ends",
+        ));
+    }
     let path = Path::new(OsStr::from_bytes(path));
     if path.is_absolute() {
         Ok(path.to_owned())
@@ -104,9 +123,13 @@ mod tests {
             (c"policy=", "module argument `policy=` needs an absolute path"),
             (c"store=x/y", "module argument `store=x/y` needs an absolute path"),
             (c"", "module argument `` is not known"),
+            (c"policy=\"/p\"", "module argument `policy=\"/p\"` has quotes"),
+            (c"policy=/p\r", "module argument `policy=/p\r` ends with a carriage return"),
         ] {
             let error = Arguments::parse(&[argument]).expect_err("refused").to_string();
             assert!(error.starts_with(message), "{error}");
         }
+        let twice = Arguments::parse(&[c"policy=/a", c"policy=/b"]).expect_err("refused").to_string();
+        assert!(twice.starts_with("module argument `policy=/b` is given twice"), "{twice}");
     }
 }

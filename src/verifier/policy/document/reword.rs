@@ -1,15 +1,110 @@
 //! The TOML parser's errors in the words of this policy.
 
+use super::marks::{Mark, code_point, first_mark};
 use super::position::Problem;
 
 /// The error with its place. Its `Display` isn't used, since that repeats whole lines of the file.
 pub(super) fn reword(error: &toml::de::Error, text: &str) -> Problem {
     let span = error.span().unwrap_or(0..0);
     let message = error.message();
+    let is_date = message.starts_with("invalid date");
+    if let Some(problem) = explain(text, span.start, message).filter(|_| !is_date) {
+        return problem;
+    }
     let reworded = duplicate_key(message, text.get(span.clone()))
         .or_else(|| unquoted_text(message))
         .unwrap_or_else(|| message.to_owned());
     Problem::at(&span, reworded)
+}
+
+/// What the line of the error looks like, where it is a form of another language or a character that is not seen.
+fn explain(text: &str, offset: usize, message: &str) -> Option<Problem> {
+    let begin = text.get(..offset)?.rfind('\n').map_or(0, |at| at.saturating_add(1));
+    let line = text.get(begin..)?.split('\n').next()?.trim_end_matches('\r');
+    let at = |place: usize, message: String| {
+        let place = begin.saturating_add(place);
+        Some(Problem::at(&(place..place), message))
+    };
+    if message.starts_with("missing comma between array elements") && line.contains('=') {
+        let end = text.get(..begin)?.trim_end().len();
+        return Some(Problem::at(&(end..end), "the list that stands here has no `]` at its end"));
+    }
+    if let Some((place, letter)) = line.char_indices().find(|(_, it)| it.is_control() && *it != '\t') {
+        return at(place, format!("a control character, {}; delete it", code_point(letter)));
+    }
+    if let Some((place, letter, kind)) = first_mark(line) {
+        let cure = match kind {
+            Mark::Quote => "text stands in straight quotes, as in \"phone\"".to_owned(),
+            Mark::Blank => "write a plain blank".to_owned(),
+            Mark::Invisible => "it is not seen; delete it".to_owned(),
+            Mark::LookAlike(plain) => format!("write `{plain}`"),
+        };
+        return at(place, format!("{} does not belong here; {cure}", code_point(letter)));
+    }
+    if let Some(place) = ["{{", "{%", "${", "<%"].iter().find_map(|mark| line.find(mark)) {
+        return at(
+            place,
+            "a place in a template that was not filled in; render the template first".to_owned(),
+        );
+    }
+    foreign_form(text, line).map_or_else(
+        || wrong_value(line).and_then(|cure| at(offset.saturating_sub(begin), cure)),
+        |it| at(0, it),
+    )
+}
+
+/// The line in another language than TOML.
+fn foreign_form(text: &str, line: &str) -> Option<String> {
+    let whole = text.trim_start();
+    let line = line.trim();
+    let word = line.split([' ', '\t']).next().unwrap_or_default();
+    if whole.starts_with('{') {
+        return Some("this is JSON; a policy is TOML, with lines such as `mode = \"random\"`".to_owned());
+    }
+    if whole.starts_with('<') && !whole.starts_with("<<<<<<<") {
+        return Some("this is XML; a policy is TOML, with lines such as `mode = \"random\"`".to_owned());
+    }
+    if ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|mark| line.starts_with(mark)) {
+        return Some("a mark of a merge; resolve the conflict and delete the marks".to_owned());
+    }
+    if ["//", "/*", ";", "--"].iter().any(|mark| line.starts_with(mark)) && line != "---" {
+        return Some("a comment begins with `#`".to_owned());
+    }
+    if ["export", "set", "declare"].contains(&word) {
+        return Some(format!("a word of a shell, `{word}`; write `KEY = VALUE` alone"));
+    }
+    let colon = line.find(':').filter(|at| line.find('=').is_none_or(|equals| *at < equals));
+    if line == "---" || line.starts_with("- ") || colon.is_some() && !line.starts_with(['"', '\'', '[']) {
+        return Some("this is YAML; a policy is TOML, with lines such as `mode = \"random\"`".to_owned());
+    }
+    let is_bare =
+        !line.contains('=') && !line.starts_with(['[', '"', '\'', '#', ']', ',']) && !line.is_empty();
+    is_bare.then(|| "not TOML; a line is `KEY = VALUE`, as in `required_steps = 2`".to_owned())
+}
+
+/// What is meant by a value that TOML does not have.
+fn wrong_value(line: &str) -> Option<String> {
+    let (key, value) = line.split_once('=')?;
+    let (key, value) = (key.trim(), value.split('#').next().unwrap_or_default().trim());
+    if value.is_empty() || value.starts_with(['"', '\'', '[']) {
+        return None;
+    }
+    if key == "until" {
+        return Some("not a date; write it as year, month and day, such as `until = 2026-12-31`".to_owned());
+    }
+    if value.ends_with(';') || value.ends_with(',') {
+        return Some(
+            "nothing stands behind a value; delete the `;` or `,` at the end of the line".to_owned(),
+        );
+    }
+    if value.starts_with('$') {
+        return Some("a variable that was not filled in; write its value".to_owned());
+    }
+    match value.to_ascii_lowercase().as_str() {
+        "no" | "off" | "false" => Some(format!("not a value; write `{key} = false`")),
+        "yes" | "on" | "true" => Some(format!("not a value; write `{key} = true`")),
+        _ => None,
+    }
 }
 
 fn duplicate_key(message: &str, key: Option<&str>) -> Option<String> {
@@ -30,6 +125,33 @@ mod tests {
     fn what_is_no_toml_is_refused_where_it_breaks() {
         check("", "", TEXTS);
         parsed(&format!("version = 1\n{FACTOR}"));
+    }
+
+    #[test]
+    fn other_languages_and_unseen_characters_are_named_with_the_cure() {
+        for (text, told) in [
+            ("id = \u{201c}phone\u{201d}", "1:6: U+201C (left double quotation mark)"),
+            ("required\u{ad}_steps = 2", "1:9: U+00AD (soft hyphen)"),
+            ("mode\u{a0}= 'x'", "1:5: U+00A0 (no-break space)"),
+            ("version = 1\n\u{c}\n", "2:1: a control character, U+000C (form feed)"),
+            ("required_steps = {{ steps }}", "1:18: a place in a template"),
+            ("required_steps = $STEPS", "1:18: a variable"),
+            ("mode: random", "1:1: this is YAML"),
+            ("{\"a\": 1}", "1:1: this is JSON"),
+            ("// hello", "1:1: a comment begins with `#`"),
+            ("<<<<<<< HEAD", "1:1: a mark of a merge"),
+            ("export mode='x'", "1:1: a word of a shell"),
+            ("Match User root", "1:1: not TOML; a line is `KEY = VALUE`"),
+            ("required_steps = 2;", "delete the `;`"),
+            ("echo = no", "write `echo = false`"),
+            ("echo = TRUE", "write `echo = true`"),
+            ("until = 31.12.2026", "such as `until = 2026-12-31`"),
+            ("until = tomorrow", "such as `until = 2026-12-31`"),
+            ("users = ['a', 'b'\naction = 'deny'", "1:18: the list that stands here has no `]`"),
+        ] {
+            let refused = super::super::tests::refusal(text);
+            assert!(refused.contains(told), "{text}: {refused}");
+        }
     }
 
     const TEXTS: &[Case] = &[
