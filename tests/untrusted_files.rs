@@ -19,8 +19,8 @@ type Case = (&'static str, fn(&Path), &'static str);
 
 /// What stands in the place of a file of the store, how it gets there, and what the refusal says.
 const CASES: [Case; 9] = [
-    ("symlink", put_symlink, "cannot open"),
-    ("dangling symlink", put_dangling_symlink, "cannot open"),
+    ("symlink", put_symlink, "symbolic link"),
+    ("dangling symlink", put_dangling_symlink, "symbolic link"),
     ("hard link", put_hard_link, "2 names"),
     ("folder", put_folder, "/"),
     ("FIFO", put_fifo, "no regular file"),
@@ -105,7 +105,7 @@ fn a_policy_that_others_can_write_or_exchange_is_refused() {
     }
     chmod(&path, 0o644);
     symlink(&path, dir.path().join("link.toml")).expect("a link");
-    assert!(refusal(&dir.path().join("link.toml")).contains("cannot open"));
+    assert!(refusal(&dir.path().join("link.toml")).contains("symbolic link"));
     assert!(refusal(&dir.path().join("none.toml")).contains("not there; write a policy"));
     chmod(dir.path(), 0o777);
     assert!(refusal(&path).contains("others may write"));

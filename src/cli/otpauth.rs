@@ -289,7 +289,7 @@ fn percent_encode(text: &str) -> String {
 
 /// The scheme of the URIs.
 pub const SCHEME: &str = "otpauth";
-/// Parameters of apps that make other codes: KeePassXC's for Steam, and another start of the time steps.
+/// Parameters of apps that make other codes: `encoder` for Steam, and another start of the time steps.
 const FOREIGN: [&str; 4] = ["encoder", "t0", "epoch", "offset"];
 /// What a secret file can hold (TOML's whole numbers).
 const LARGEST_COUNTER: u64 = i64::MAX as u64;

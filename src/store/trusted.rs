@@ -83,7 +83,13 @@ impl TrustedDir {
         let path = self.path_of(name);
         let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let opened = openat(&self.descriptor, name, flags, Mode::empty());
-        let descriptor = opened.map_err(|error| StoreError::io(&path, "open", error))?;
+        let descriptor = opened.map_err(|error| match error {
+            Errno::ELOOP => StoreError::untrusted(
+                &path,
+                "it is a symbolic link; put the file itself here, or name its target",
+            ),
+            error => StoreError::io(&path, "open", error),
+        })?;
         let status = fstat(&descriptor).map_err(|error| StoreError::io(&path, "look at", error))?;
         check_file(&path, &status, readers)?;
         Ok(TrustedFile {

@@ -157,9 +157,23 @@ impl Misread {
 impl fmt::Display for Misread {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.fault {
-            Fault::Kind { found, expected } => write!(formatter, "{found}; it must be {expected}"),
+            Fault::Kind { found, expected } => {
+                write!(formatter, "{found}; it must be {expected}")?;
+                let is_text = found.starts_with("string ");
+                if is_text && [WHOLE_NUMBER, "true or false"].contains(expected) {
+                    formatter.write_str(", without quotes")?;
+                }
+                Ok(())
+            }
             Fault::UnknownKey { key, known } => {
-                write!(formatter, "unknown key `{key}`; known: {}", known.join(", "))
+                write!(formatter, "unknown key `{key}`; known: {}", known.join(", "))?;
+                if TOP_LEVEL.contains(&key.as_str()) && !known.contains(&"rules") {
+                    write!(
+                        formatter,
+                        "; `{key}` is a key of the top level, so write it above the first table"
+                    )?;
+                }
+                Ok(())
             }
             Fault::MissingKey(key) => write!(formatter, "missing key `{key}`"),
         }
@@ -178,4 +192,6 @@ pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     (line, in_line.chars().count().saturating_add(1))
 }
 
+/// Keys that people write at the end of a policy, where they belong to the last table.
+const TOP_LEVEL: [&str; 6] = ["version", "mode", "required_steps", "on_wrong_code", "unenrolled", "until"];
 const WHOLE_NUMBER: &str = "a whole number in range";

@@ -39,6 +39,7 @@ impl<'a> HostNames<'a> {
 
     /// The name that the host has for the account; `Some(None)` where it lists none, `None` where it gave no answer.
     #[must_use]
+    #[expect(clippy::option_option, reason = "no answer is not the answer that there is none")]
     pub fn account(&self, name: &str) -> Option<Option<String>> {
         (self.find_account)(name).map_err(|error| self.remember(format!("the user `{name}`"), error)).ok()
     }

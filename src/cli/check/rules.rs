@@ -114,11 +114,11 @@ fn on_sources(rule: &Rule) -> Option<String> {
     let named = rule.services().filter(|_| rule.names_sources())?;
     let without: Vec<String> =
         named.iter().filter(|name| services::has_no_source(name)).map(|name| format!("`{name}`")).collect();
-    let (names, all) = (without.join(", "), without.len() == named.len());
+    let (listed, all) = (without.join(", "), without.len() == named.len());
     (!without.is_empty()).then(|| {
         let effect = if all { "this rule never matches" } else { "this rule does not match them" };
         format!(
-            "logins of {names} have no source address, so with `from` {effect}; write a rule without `from`"
+            "logins of {listed} have no source address, so with `from` {effect}; write a rule without `from`"
         )
     })
 }

@@ -18,17 +18,28 @@ pub(super) enum Mark {
 #[cold]
 pub(super) fn mark(character: char) -> Option<Mark> {
     Some(match character {
-        '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}' | '\u{2039}' | '\u{203a}' | '\u{2032}'..='\u{2037}' => {
-            Mark::Quote
-        }
-        '\u{ff02}' | '\u{ff07}' | '\u{b4}' | '\u{300c}'..='\u{300f}' | '\u{301d}'..='\u{301f}' => Mark::Quote,
+        '\u{2018}'..='\u{201f}'
+        | '\u{ab}'
+        | '\u{bb}'
+        | '\u{2039}'
+        | '\u{203a}'
+        | '\u{2032}'..='\u{2037}'
+        | '\u{ff02}'
+        | '\u{ff07}'
+        | '\u{b4}'
+        | '\u{300c}'..='\u{300f}'
+        | '\u{301d}'..='\u{301f}' => Mark::Quote,
         '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => Mark::Blank,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' => {
-            Mark::Invisible
-        }
-        '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' | '\u{fff9}'..='\u{fffb}' => {
-            Mark::Invisible
-        }
+        '\u{ad}'
+        | '\u{34f}'
+        | '\u{61c}'
+        | '\u{180e}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{fff9}'..='\u{fffb}' => Mark::Invisible,
         '\u{2010}'..='\u{2015}' | '\u{2212}' => Mark::LookAlike('-'),
         '\u{2026}' => Mark::LookAlike('.'),
         '\u{ff01}'..='\u{ff5e}' => Mark::LookAlike(full_width(character)),

@@ -135,7 +135,7 @@ mod tests {
             "text = 'PASSWORD: '",
             "6:8: the prompt for `phone` begins with \"password\"; sudo would replace it",
         ),
-        ("echo", "echo = 'no'", "6:8: string \"no\"; it must be true or false"),
+        ("echo", "echo = 'no'", "6:8: string \"no\"; it must be true or false, without quotes"),
         ("failure", "failure = 'é'", "6:11: `failure` must be printable ASCII, at most 200 characters"),
         ("key", "txt = ''", "6:1: unknown key `txt`; known: text, echo, failure"),
     ];

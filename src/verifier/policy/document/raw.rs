@@ -63,6 +63,7 @@ impl<'t> RawPolicy<'t> {
 
     /// Takes the keys of a parsed policy.
     pub(super) fn of(table: &'t DeTable<'t>) -> Result<Self, Problem> {
+        refuse_shapes(table)?;
         Self::read(table).map_err(|misread| Problem::at(&misread.at, misread.to_string()))
     }
 
@@ -116,6 +117,33 @@ impl<'t> RawSettings<'t> {
         }
         Ok(())
     }
+}
+
+/// Refuses a table where a list of tables stands, and the other way round, with the heading that is meant.
+fn refuse_shapes(table: &DeTable<'_>) -> Result<(), Problem> {
+    for (key, value) in table {
+        let key = key.get_ref().as_ref();
+        let cure = match (key, value.get_ref()) {
+            ("factors", DeValue::Table(_)) => {
+                "a table; it must be a list: write `[[factors]]`, and the name as `id`"
+            }
+            ("rules", DeValue::Table(_)) => "a table; it must be a list: write `[[rules]]`",
+            ("prompt", DeValue::Array(_)) => "a list; it must be a table: write `[prompt]`",
+            ("throttle", DeValue::Array(_)) => "a list; it must be a table: write `[throttle]`",
+            ("chains", DeValue::Array(_)) => "a list; it must be a table: write `[chains.NAME]`",
+            ("chains", DeValue::Table(chains)) => match chains.iter().find(|(_, it)| it.get_ref().is_array())
+            {
+                Some((name, chain)) => {
+                    let message = format!("a list; it must be a table: write `[chains.{}]`", name.get_ref());
+                    return Err(Problem::at(&chain.span(), message));
+                }
+                None => continue,
+            },
+            _ => continue,
+        };
+        return Err(Problem::at(&value.span(), cure));
+    }
+    Ok(())
 }
 
 fn read_chains<'t>(value: &'t Value<'t>) -> Result<Vec<(Text<'t>, RawChain<'t>)>, Misread> {

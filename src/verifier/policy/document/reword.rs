@@ -158,7 +158,7 @@ mod tests {
         (
             "text with our words in it",
             "required_steps = 'map, expected i64'",
-            "1:18: string \"map, expected i64\"; it must be a whole number in range",
+            "1:18: string \"map, expected i64\"; it must be a whole number in range, without quotes",
         ),
         (
             "beyond any number",
@@ -179,9 +179,17 @@ mod tests {
         ("without quotes", "mode = fixed", "1:8: not a value; text is written in quotes"),
         ("without a value", "mode =", "1:7: not a value; text is written in quotes"),
         ("no text", "mode = 3", "1:8: integer `3`; it must be a string"),
-        ("no number", "required_steps = 'x'", "1:18: string \"x\"; it must be a whole number in range"),
+        (
+            "no number",
+            "required_steps = 'x'",
+            "1:18: string \"x\"; it must be a whole number in range, without quotes",
+        ),
         ("no list", "factors = 3", "1:11: integer `3`; it must be a list"),
-        ("a table for a list", "[factors]\nid = 'x'", "1:1: a table; it must be a list"),
+        (
+            "a table for a list",
+            "[factors]\nid = 'x'",
+            "1:1: a table; it must be a list: write `[[factors]]`, and the name as `id`",
+        ),
         ("no table", "throttle = 3", "1:12: integer `3`; it must be a table"),
         (
             "columns in characters",

@@ -59,6 +59,11 @@ fn read_list<T>(
     }
     let mut entries = Vec::with_capacity(list.get_ref().len());
     for text in list.get_ref() {
+        // Drops what can't match, in place of refusing it.
+        #[cfg(mfa_fault = "drop-entries")]
+        if read(text.get_ref()).is_err() {
+            continue;
+        }
         entries.push(read(text.get_ref()).map_err(|message| Problem::at(&text.span(), message))?);
     }
     Ok(Some(entries))
