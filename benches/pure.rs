@@ -18,7 +18,7 @@ use pam_mfa_chain::verifier::login_state::DrawKey;
 use pam_mfa_chain::verifier::memory_store::MemoryStore;
 use pam_mfa_chain::verifier::otp::{Algorithm, Digits, Period};
 use pam_mfa_chain::verifier::policy::{FactorId, Policy};
-use pam_mfa_chain::verifier::ports::{Accounts, AccountsError, Clock, NoAudit};
+use pam_mfa_chain::verifier::ports::{Account, Accounts, AccountsError, Clock, NoAudit};
 use pam_mfa_chain::verifier::record::UserRecord;
 use pam_mfa_chain::verifier::request::Request;
 use pam_mfa_chain::verifier::response::Response;
@@ -117,11 +117,19 @@ impl Clock for Noon {
 struct Nobody;
 
 impl Accounts for Nobody {
-    fn lists(&self, _: &str) -> Result<bool, AccountsError> {
+    fn account(&self, _: &str) -> Result<Option<Account>, AccountsError> {
+        Ok(None)
+    }
+
+    fn account_of(&self, _: u32) -> Result<Option<Account>, AccountsError> {
+        Ok(None)
+    }
+
+    fn lists_group(&self, _: &str) -> Result<bool, AccountsError> {
         Ok(false)
     }
 
-    fn is_member(&self, _: &str, _: &str) -> Result<bool, AccountsError> {
+    fn is_member(&self, _: Option<&Account>, _: &str) -> Result<bool, AccountsError> {
         Ok(false)
     }
 }

@@ -5,7 +5,8 @@
 #![allow(clippy::print_stdout)] // showing is all it does
 #![allow(clippy::too_many_lines)] // read from top to bottom
 
-use pam_mfa_chain::store::{SystemAccounts, SystemClock};
+use pam_mfa_chain::pam::SystemAccounts;
+use pam_mfa_chain::store::SystemClock;
 use pam_mfa_chain::verifier::attempt::{Begin, Orchestrator, Submission};
 use pam_mfa_chain::verifier::credential::{Credential, MovingFactor};
 use pam_mfa_chain::verifier::login_state::DrawKey;

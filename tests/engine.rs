@@ -415,6 +415,7 @@ fn rules_exempt_deny_or_choose_the_chain() {
          [[rules]]\nservices = [\"sudo\"]\ngroups = [\"wheel\"]\nchain = \"one\"\n"
     ));
     world.enrol_all("alice");
+    world.accounts.users.borrow_mut().insert("alice".to_owned());
     world.accounts.members.borrow_mut().insert("alice:wheel".to_owned());
     assert_eq!(
         world.login_through("cron", "alice", |_| panic!("asked")).verdict,

@@ -187,7 +187,7 @@ fn a_spoilt_secret_file_is_named_by_line_and_never_quoted() {
         ("SHA1", "MD5", "known: SHA1, SHA256, SHA512"),
         ("period = 30", "period = 3", "period is not 15 to 120"),
         ("[[factors]]", "[[factors]]\nnew = 1", "6:1: unknown key; known: id, type"),
-        ("version = 1", "version = 2", "version 2 is not known"),
+        ("version = 2", "version = 3", "version 3 is not known; 1 to 2 are"),
         ("GEZDG", "GEZD1", "base32"),
         ("secret = ", "secret = {x = ", ":"),
         ("\"totp\"", "\"totp", ":"),
@@ -195,7 +195,7 @@ fn a_spoilt_secret_file_is_named_by_line_and_never_quoted() {
         ("secret = ", "GEZDGNBVGY3TQOJQ = ", "11:1: "),
         ("digits = 6", "digits = \"GEZDGNBVGY3TQOJQ\"", "9:10: "),
         ("[[factors]]", "[[GEZDGNBVGY3TQOJQ]]", "5:3: "),
-        ("version = 1", "version = \"GEZDGNBVGY3TQOJQ\"", "2:11: "),
+        ("version = 2", "version = \"GEZDGNBVGY3TQOJQ\"", "2:11: "),
         ("digits = 6\n", "", "digits"),
     ] {
         write_private(&scratch.file("secrets/alice.toml"), &text.replacen(from, to, 1));

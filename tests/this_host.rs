@@ -4,7 +4,8 @@
 use std::process::Command;
 use std::time::SystemTime;
 
-use pam_mfa_chain::store::{SystemAccounts, SystemClock};
+use pam_mfa_chain::pam::SystemAccounts;
+use pam_mfa_chain::store::SystemClock;
 use pam_mfa_chain::verifier::ports::{Accounts, Clock};
 
 fn output(program: &str, arguments: &[&str]) -> String {
@@ -25,8 +26,9 @@ fn a_user_is_in_the_groups_that_id_tells_and_in_no_other() {
         let told = output("id", &["-Gn", user]);
         let mine: Vec<&str> = told.split_whitespace().collect();
         assert!(!mine.is_empty(), "{user} is in no group");
+        let account = SystemAccounts.account(user).expect("an answer");
         for group in &groups {
-            let found = SystemAccounts.is_member(user, group).expect("an answer");
+            let found = SystemAccounts.is_member(account.as_ref(), group).expect("an answer");
             assert_eq!(found, mine.contains(&group.as_str()), "{user} in {group}");
         }
     }
@@ -35,13 +37,18 @@ fn a_user_is_in_the_groups_that_id_tells_and_in_no_other() {
 #[test]
 fn an_account_is_listed_or_not_and_that_is_no_error() {
     for user in names("passwd") {
-        assert_eq!(SystemAccounts.lists(&user), Ok(true), "{user}");
+        let account = SystemAccounts.account(&user).expect("an answer").expect("an account");
+        let told = ["-u", "-g"].map(|which| output("id", &[which, &user]).trim().to_owned());
+        assert_eq!((account.name, [account.uid.to_string(), account.gid.to_string()]), (user, told));
     }
     for user in ["no-such-user-here", "", "root\0", "ro\0ot"] {
-        assert_eq!(SystemAccounts.lists(user), Ok(false), "{user:?}");
-        assert_eq!(SystemAccounts.is_member(user, "root"), Ok(false), "{user:?}");
+        assert_eq!(SystemAccounts.account(user), Ok(None), "{user:?}");
     }
-    assert_eq!(SystemAccounts.is_member("root", "no-such-group-here"), Ok(false));
+    assert_eq!(SystemAccounts.is_member(None, "root"), Ok(false));
+    let root = SystemAccounts.account_of(0).expect("an answer");
+    assert_eq!(root.as_ref().map(|account| account.name.as_str()), Some("root"));
+    assert_eq!(SystemAccounts.is_member(root.as_ref(), "no-such-group-here"), Ok(false));
+    assert_eq!(SystemAccounts.lists_group("no-such-group-here"), Ok(false));
 }
 
 #[test]

@@ -1,10 +1,12 @@
-//! The command `mfa-chain`: joins the room of the command and the edge to libpam, which do not know each other.
+//! The command `mfa-chain`: joins the room of the command and the edge to libc and libpam, which do not know each
+//! other.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 
-use pam_mfa_chain::{cli, pam::application::SystemLibpam};
+use pam_mfa_chain::cli;
+use pam_mfa_chain::pam::{SystemAccounts, application::SystemLibpam};
 
 fn main() -> ExitCode {
-    cli::main(&SystemLibpam)
+    cli::main(&SystemLibpam, &SystemAccounts)
 }

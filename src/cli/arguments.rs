@@ -47,6 +47,8 @@ pub enum Command {
     Unlock(UnlockArguments),
     /// Make new recovery codes for a user; the old ones are void
     Recovery(RecoveryArguments),
+    /// Say that the account that has a name today is the one that enrolled under it
+    Adopt(AdoptArguments),
     /// Check the policy and the store, and warn of what will surprise somebody
     Check(CheckArguments),
     /// Tell how likely a guesser is to pass each chain, in an hour, a day and a year
@@ -76,6 +78,9 @@ pub struct EnrollArguments {
     /// Take the secret from FILE, or from standard input (-): base32, or a whole otpauth:// URI
     #[arg(long, value_name = "FILE|-")]
     pub secret_file: Option<PathBuf>,
+    /// Enrol a name that the system does not list
+    #[arg(long)]
+    pub unknown_user: bool,
     /// Enrol without asking for a code of the authenticator first
     #[arg(long)]
     pub no_confirm: bool,
@@ -126,6 +131,22 @@ pub struct RecoveryArguments {
     /// How many codes to make, 1 to 64
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=MAX_CODES))]
     pub count: u8,
+}
+
+/// `adopt USER...`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "A record holds the user id of the account that enrolled. Where an account was made again under an \
+                  old name its logins are denied: adopt the account if it is the same person's, revoke the enrolment \
+                  if not. Records of earlier versions hold no user id; --all gives them the one of today."
+)]
+pub struct AdoptArguments {
+    /// Login names of users whose accounts are the ones that enrolled
+    #[arg(value_parser = Username::parse, required_unless_present = "all")]
+    pub users: Vec<Username>,
+    /// Adopt for every record that holds no user id yet; records that hold another one are left alone
+    #[arg(long, conflicts_with = "users")]
+    pub all: bool,
 }
 
 /// `check`
@@ -247,7 +268,6 @@ mod tests {
             "mfa-chain enroll alice",
             "mfa-chain enroll alice phone JBSWY3DPEHPK3PXP",
             "mfa-chain enroll alice phone --secret JBSWY3DPEHPK3PXP",
-            "mfa-chain enroll ../x phone",
             "mfa-chain enroll alice phone --qr gif=x",
             "mfa-chain recovery alice --count 0",
             "mfa-chain recovery alice --count 65",

@@ -4,13 +4,14 @@ mod advice;
 mod enrolments;
 mod facts;
 mod host_names;
+mod identities;
 mod rules;
 mod services;
 
 use serde_json::json;
 
 use self::enrolments::Enrolments;
-use self::host_names::{HostNames, SERVICE_FOLDERS, find_account, find_group};
+use self::host_names::{HostNames, SERVICE_FOLDERS};
 use super::Context;
 use super::arguments::CheckArguments;
 use super::failure::{Exit, Failure};
@@ -26,11 +27,13 @@ use crate::verifier::ports::Clock;
 pub fn run(context: &Context, _: &CheckArguments) -> Result<Exit, Failure> {
     let policy = load_policy(&context.policy)?;
     let now = SystemClock.now();
-    let enrolments = Enrolments::survey(&FileStore::at(&context.store), &policy);
+    let store = FileStore::at(&context.store);
+    let enrolments = Enrolments::survey(&store, &policy);
     let mut warnings = advice::on_policy(&policy, now);
-    let host = HostNames::of(&find_account, &find_group, &SERVICE_FOLDERS);
+    let host = HostNames::of(context.accounts, &SERVICE_FOLDERS);
     warnings.extend(rules::warnings(&policy, &host));
     warnings.extend(enrolments.warnings());
+    warnings.extend(identities::warnings(&store, context.accounts));
     let file = context.policy.display();
     if context.json {
         print_json(&json!({

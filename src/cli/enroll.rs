@@ -11,12 +11,13 @@ use super::failure::{Exit, Failure};
 use super::readiness::Readiness;
 use super::secret_input::{self, STDIN};
 use super::terminal::Terminal;
+use super::who::Who;
 use super::{Context, enrolled, output};
-use crate::store::{FileStore, SystemAccounts, SystemClock, load_policy};
+use crate::store::{FileStore, SystemClock, load_policy};
 use crate::verifier::credential::{Credential, CredentialId};
 use crate::verifier::login_state::ReplayMark;
 use crate::verifier::policy::{Factor, Policy};
-use crate::verifier::ports::{Accounts, Clock, Store};
+use crate::verifier::ports::{Clock, Store};
 use crate::verifier::record::UserRecord;
 use crate::verifier::username::Username;
 
@@ -32,7 +33,9 @@ pub fn run(context: &Context, arguments: &EnrollArguments) -> Result<Exit, Failu
     let store = FileStore::open_or_create(&context.store)?;
     let clock = SystemClock;
     let terminal = confirming_terminal(arguments)?;
-    let record = enrolled::find_any(&store, &arguments.user)?.map(|(record, _)| record).unwrap_or_default();
+    let who = find_user(context, arguments)?;
+    let record = enrolled::find_any(&store, &who.user)?.map(|(record, _)| record).unwrap_or_default();
+    who.check_is_same(&record)?;
 
     let authenticator = match &arguments.secret_file {
         Some(path) => secret_input::read(path, factor)?,
@@ -46,22 +49,24 @@ pub fn run(context: &Context, arguments: &EnrollArguments) -> Result<Exit, Failu
         let how = if terminal.is_some() { "once a code proves the new one" } else { "now" };
         output::warn(&format!(
             "{} has enrolled `{}` before; that authenticator is replaced {how}",
-            arguments.user, credential.factor
+            who.user, credential.factor
         ));
     }
-    warn_of_unknown(&arguments.user);
 
-    show::show(context, arguments, factor, &credential)?;
+    show::show(context, arguments, &who.user, factor, &credential)?;
     if let Some(terminal) = terminal {
         credential.first = confirm(&credential, factor, counter, terminal, &clock)?;
     }
     let id = credential.id();
-    store.change_record(&arguments.user, |current| replace(current, credential))?;
+    store.change_record(&who.user, |current| {
+        who.check_is_same(&current)?;
+        replace(current, credential).map(|record| who.bind(record))
+    })?;
     if terminal.is_some() {
-        lift_void(&store, &arguments.user, id)?;
+        lift_void(&store, &who.user, id)?;
     }
     if !context.json {
-        output::print(&next_steps(&policy, &store, &arguments.user, factor)?)?;
+        output::print(&next_steps(&policy, &store, &who.user, factor)?)?;
     }
     Ok(Exit::Done)
 }
@@ -107,12 +112,17 @@ fn check_secret(credential: &Credential, record: &UserRecord) -> Result<(), Fail
     Ok(())
 }
 
-fn warn_of_unknown(user: &Username) {
-    match SystemAccounts.lists(user.as_str()) {
-        Ok(true) => {}
-        Ok(false) => output::warn(&format!("this system lists no user `{user}`; enrolling anyway")),
-        Err(error) => output::warn(&error.to_string()),
+/// The user to enrol. A name with a typing mistake would be enrolled in vain.
+fn find_user(context: &Context, arguments: &EnrollArguments) -> Result<Who, Failure> {
+    let who = Who::of(context, &arguments.user)?;
+    if who.account.is_none() && !arguments.unknown_user {
+        let user = &who.user;
+        let line = format!(
+            "this system lists no account `{user}`; to enrol the name all the same add --unknown-user"
+        );
+        return Err(Failure::refused(line));
     }
+    Ok(who)
 }
 
 /// The record with `credential` in place of the one of its factor, checked again as it is now.

@@ -8,9 +8,9 @@ use super::Context;
 use super::arguments::ExplainArguments;
 use super::failure::{Exit, Failure};
 use super::output::{print, print_json};
-use crate::store::{FileStore, SystemAccounts, SystemClock, load_policy};
+use crate::store::{FileStore, SystemClock, load_policy};
 use crate::verifier::policy::{ChainSpec, Decision, Policy};
-use crate::verifier::ports::{Accounts, AccountsError, Clock};
+use crate::verifier::ports::{Account, Accounts, AccountsError, Clock};
 use crate::verifier::request::Request;
 
 /// Explains one login. Nothing is asked of the user, nothing is written.
@@ -23,9 +23,9 @@ pub fn run(context: &Context, arguments: &ExplainArguments) -> Result<Exit, Fail
     let store = FileStore::at(&context.store);
     let request =
         Request { rhost: arguments.rhost.clone(), ..Request::new(&arguments.service, &arguments.user) };
-    let named = NamedGroups(&arguments.groups);
-    let accounts: &dyn Accounts = if arguments.groups.is_empty() { &SystemAccounts } else { &named };
-    let explanation = Explanation::of(&policy, &store, accounts, request)?;
+    let named = NamedGroups { groups: &arguments.groups, system: context.accounts };
+    let accounts: &dyn Accounts = if arguments.groups.is_empty() { context.accounts } else { &named };
+    let explanation = Explanation::of(&policy, &store, accounts, &request)?;
     if context.json {
         print_json(&explanation.to_json())?;
     } else {
@@ -63,16 +63,15 @@ impl<'p> Explanation<'p> {
         policy: &'p Policy,
         store: &FileStore,
         accounts: &dyn Accounts,
-        request: Request,
+        request: &Request,
     ) -> Result<Self, Failure> {
         let silent = |error: AccountsError| Failure::files(error.to_string());
+        let request = request.resolved(accounts).map_err(silent)?;
         let (fate, rule) = match policy.decide(&request, accounts).map_err(silent)? {
             Decision::Deny { rule } => (Fate::Deny, Some(rule)),
             Decision::Exempt { rule } => (Fate::Exempt, Some(rule)),
             Decision::Require { chain, rule } => {
-                let listed = accounts.lists(&request.user).map_err(silent)?;
-                let now = SystemClock.now();
-                let outlook = Outlook::of(chain, store, &request, listed, policy.throttle(), now)?;
+                let outlook = Outlook::of(chain, store, &request, policy.throttle(), SystemClock.now())?;
                 (Fate::Require(chain, outlook), rule)
             }
         };
@@ -80,7 +79,7 @@ impl<'p> Explanation<'p> {
             let rule = policy.rules().get(place)?;
             Some((place.saturating_add(1), rule.line(), rule.to_string()))
         });
-        let notes = notes(&request, accounts);
+        let notes = notes(&request);
         Ok(Self { request, rule, fate, notes })
     }
 
@@ -107,10 +106,14 @@ impl<'p> Explanation<'p> {
 }
 
 /// What changes nothing, and is worth knowing.
-fn notes(request: &Request, accounts: &dyn Accounts) -> Vec<String> {
+fn notes(request: &Request) -> Vec<String> {
     let mut notes = Vec::new();
-    if accounts.lists(&request.user) == Ok(false) {
-        notes.push(format!("this system lists no account `{}`", request.user));
+    match &request.account {
+        None => notes.push(format!("this system lists no account `{}`", request.user)),
+        Some(account) if account.name != request.user => {
+            notes.push(format!("`{}` is another name of the account `{}`", request.user, account.name));
+        }
+        Some(_) => {}
     }
     if request.rhost.as_ref().is_some_and(|host| host.parse::<std::net::IpAddr>().is_err()) {
         notes.push(
@@ -120,15 +123,27 @@ fn notes(request: &Request, accounts: &dyn Accounts) -> Vec<String> {
     notes
 }
 
-/// Group memberships as the command line names them; every account is listed.
-struct NamedGroups<'a>(&'a [String]);
+/// Group memberships as the command line names them, and the accounts of the system; every name is listed.
+struct NamedGroups<'a> {
+    groups: &'a [String],
+    system: &'a dyn Accounts,
+}
 
 impl Accounts for NamedGroups<'_> {
-    fn lists(&self, _: &str) -> Result<bool, AccountsError> {
-        Ok(true)
+    fn account(&self, name: &str) -> Result<Option<Account>, AccountsError> {
+        let unlisted = || Account { name: name.to_owned(), uid: u32::MAX, gid: u32::MAX };
+        Ok(Some(self.system.account(name)?.unwrap_or_else(unlisted)))
     }
 
-    fn is_member(&self, _: &str, group: &str) -> Result<bool, AccountsError> {
-        Ok(self.0.iter().any(|named| named == group))
+    fn account_of(&self, uid: u32) -> Result<Option<Account>, AccountsError> {
+        self.system.account_of(uid)
+    }
+
+    fn lists_group(&self, group: &str) -> Result<bool, AccountsError> {
+        Ok(self.groups.iter().any(|named| named == group))
+    }
+
+    fn is_member(&self, _: Option<&Account>, group: &str) -> Result<bool, AccountsError> {
+        self.lists_group(group)
     }
 }

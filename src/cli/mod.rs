@@ -4,6 +4,7 @@
 //! store is missing, unsafe or invalid; 4 not confirmed or cancelled.
 #![forbid(unsafe_code)]
 
+mod adopt;
 mod arguments;
 mod check;
 mod completions;
@@ -29,6 +30,7 @@ mod status;
 mod terminal;
 mod unlock;
 mod utc;
+mod who;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,9 +41,10 @@ use nix::sys::stat::{Mode, umask};
 use self::arguments::{Arguments, Command};
 use self::failure::{Exit, Failure};
 use crate::store::rehearsal::Libpam;
+use crate::verifier::ports::Accounts;
 
 /// What every command is told.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Context {
     /// The policy.
     pub policy: PathBuf,
@@ -49,16 +52,19 @@ pub struct Context {
     pub store: PathBuf,
     /// Whether facts are printed as JSON.
     pub json: bool,
+    /// The accounts and groups of this host.
+    pub accounts: &'static dyn Accounts,
 }
 
-/// Runs the command. `libpam` is the application's side of libpam, which this room may not name.
+/// Runs the command. `libpam` is the application's side of libpam, and `accounts` asks libc; this room may name
+/// neither.
 #[must_use]
-pub fn main(libpam: &dyn Libpam) -> ExitCode {
+pub fn main(libpam: &dyn Libpam, accounts: &'static dyn Accounts) -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
-    ExitCode::from(match prepare().and_then(|()| run(arguments, libpam)) {
+    ExitCode::from(match prepare().and_then(|()| run(arguments, libpam, accounts)) {
         Ok(exit) => exit.code(),
         Err(failure) => {
             if let Some(line) = failure.line() {
@@ -83,15 +89,16 @@ fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-fn run(arguments: Arguments, libpam: &dyn Libpam) -> Result<Exit, Failure> {
+fn run(arguments: Arguments, libpam: &dyn Libpam, accounts: &'static dyn Accounts) -> Result<Exit, Failure> {
     let Arguments { global, command } = arguments;
-    let context = Context { policy: global.policy, store: global.store, json: global.json };
+    let context = Context { policy: global.policy, store: global.store, json: global.json, accounts };
     match command {
         Command::Enroll(arguments) => enroll::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Revoke(arguments) => revoke::run(&context, &arguments),
         Command::Unlock(arguments) => unlock::run(&context, &arguments),
         Command::Recovery(arguments) => recovery::run(&context, &arguments),
+        Command::Adopt(arguments) => adopt::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),
         Command::Odds(arguments) => odds::run(&context, &arguments),
         Command::Explain(arguments) => explain::run(&context, &arguments),

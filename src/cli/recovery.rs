@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 use super::arguments::RecoveryArguments;
 use super::failure::{Exit, Failure};
 use super::secret_input::fill;
+use super::who::Who;
 use super::{Context, enrolled, output};
 use crate::store::FileStore;
 use crate::verifier::record::UserRecord;
@@ -21,8 +22,10 @@ use crate::verifier::username::Username;
 pub fn run(context: &Context, arguments: &RecoveryArguments) -> Result<Exit, Failure> {
     let RecoveryArguments { user, count } = arguments;
     let store = FileStore::at(&context.store);
+    let who = Who::of(context, user)?;
+    let user = &who.user;
     let (record, _) = enrolled::find(&store, user)?;
-    check(&record, user)?;
+    check(&record, &who)?;
     let (mut codes, mut hashes) = (Vec::new(), Vec::new());
     for _ in 0..*count {
         let (code, hash) = make()?;
@@ -34,19 +37,22 @@ pub fn run(context: &Context, arguments: &RecoveryArguments) -> Result<Exit, Fai
     let set = RecoverySet::new(u64::from_le_bytes(id), hashes);
     let set = set.ok_or_else(|| Failure::refused("1 to 64 recovery codes make a set"))?;
     store.change_record(user, |current| {
-        check(&current, user)?;
+        check(&current, &who)?;
+        let uid = current.uid();
         let (credentials, _) = current.into_parts();
-        UserRecord::new(credentials, Some(set)).map_err(|error| Failure::refused(error.to_string()))
+        let record = UserRecord::new(credentials, Some(set));
+        let record = record.map_err(|error| Failure::refused(error.to_string()))?;
+        Ok::<_, Failure>(who.bind(record.bound_to(uid)))
     })?;
     show(context, user, &codes, record.recovery().is_some()).map(|()| Exit::Done)
 }
 
 /// A recovery code stands in for an authenticator at one step; without any there is no step to pass.
-fn check(record: &UserRecord, user: &Username) -> Result<(), Failure> {
+fn check(record: &UserRecord, who: &Who) -> Result<(), Failure> {
     if record.credentials().is_empty() {
-        return Err(enrolled::nobody(user));
+        return Err(enrolled::nobody(&who.user));
     }
-    Ok(())
+    who.check_is_same(record)
 }
 
 fn make() -> Result<(RecoveryCode, RecoveryHash), Failure> {

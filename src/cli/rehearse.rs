@@ -16,7 +16,7 @@ use super::failure::{Exit, Failure};
 use super::module_path;
 use super::output::{complain, print, print_json};
 use crate::store::rehearsal::{Libpam, Login, Outcome, ServiceFolder};
-use crate::store::{FileStore, SystemAccounts, load_policy};
+use crate::store::{FileStore, load_policy};
 use crate::verifier::policy::Policy;
 use crate::verifier::request::Request;
 
@@ -40,7 +40,7 @@ pub fn run(context: &Context, arguments: &TryArguments, libpam: &dyn Libpam) -> 
     let outcome = outcome.map_err(|error| Failure::files(error.to_string()))?;
     transcript.check()?;
     module_path::check_loaded(&module, &outcome)?;
-    let exemption = exemption(&policy, &store, arguments, &transcript, &outcome)?;
+    let exemption = exemption(context, &policy, arguments, &transcript, &outcome)?;
     tell(context, arguments, &transcript, &outcome, exemption.as_deref())
 }
 
@@ -64,8 +64,8 @@ fn announce(context: &Context, arguments: &TryArguments, module: &Path) -> Resul
 
 /// libpam hides an exemption in a stack of this module alone: "ignore" from every line is no grant.
 fn exemption(
+    context: &Context,
     policy: &Policy,
-    store: &Path,
     arguments: &TryArguments,
     transcript: &Transcript,
     outcome: &Outcome,
@@ -75,7 +75,7 @@ fn exemption(
     }
     let request =
         Request { rhost: arguments.rhost.clone(), ..Request::new(&arguments.service, &arguments.user) };
-    let explanation = Explanation::of(policy, &FileStore::at(store), &SystemAccounts, request)?;
+    let explanation = Explanation::of(policy, &FileStore::at(&context.store), context.accounts, &request)?;
     Ok(explanation.exemption())
 }
 

@@ -9,11 +9,13 @@ use super::enrolled::factor_list;
 use super::failure::{Exit, Failure};
 use super::readiness::Readiness;
 use super::terminal::ask_for_yes;
+use super::who::Who;
 use super::{Context, enrolled, output};
 use crate::store::{FileStore, load_policy};
 use crate::verifier::credential::Credential;
 use crate::verifier::policy::FactorId;
 use crate::verifier::record::UserRecord;
+use crate::verifier::username::Username;
 
 /// Runs the command.
 ///
@@ -23,6 +25,7 @@ use crate::verifier::record::UserRecord;
 pub fn run(context: &Context, arguments: &RevokeArguments) -> Result<Exit, Failure> {
     let RevokeArguments { user, factor, yes } = arguments;
     let store = FileStore::at(&context.store);
+    let user = &Who::enrolled(context, &store, user)?;
     let (record, _) = enrolled::find(&store, user)?;
     let revoked = select(&record, factor.as_deref())?;
     if !yes {
@@ -31,7 +34,7 @@ pub fn run(context: &Context, arguments: &RevokeArguments) -> Result<Exit, Failu
     }
     store.change_record(user, |current| without(current, factor.as_deref()))?;
     let (remaining, _) = enrolled::find(&store, user)?;
-    report(context, arguments, &revoked, &remaining).map(|()| Exit::Done)
+    report(context, user, factor.is_none(), &revoked, &remaining).map(|()| Exit::Done)
 }
 
 /// The factors to revoke: the named one, or all.
@@ -59,7 +62,8 @@ fn without(current: UserRecord, factor: Option<&str>) -> Result<UserRecord, Fail
 
 fn report(
     context: &Context,
-    arguments: &RevokeArguments,
+    user: &Username,
+    all: bool,
     revoked: &[FactorId],
     remaining: &UserRecord,
 ) -> Result<(), Failure> {
@@ -71,12 +75,11 @@ fn report(
             None
         }
     };
-    let all = arguments.factor.is_none();
     if context.json {
         let remaining: Vec<&str> =
             remaining.credentials().iter().map(|credential| credential.factor.as_str()).collect();
         return output::print_json(&json!({
-            "user": arguments.user.as_str(),
+            "user": user.as_str(),
             "revoked": names(revoked),
             "recovery_codes_revoked": all,
             "remaining": remaining,
@@ -87,13 +90,13 @@ fn report(
     let mut text = format!(
         "Revoked {}{recovery} of {}.\nRemaining factors: {}\n",
         if revoked.is_empty() { "nothing".to_owned() } else { names(revoked).join(", ") },
-        arguments.user,
+        user,
         factor_list(remaining.credentials()),
     );
     if let Some(readiness) = readiness {
         let verdict = if readiness.is_enough() { "can still pass" } else { "can no longer pass" };
         // Writing to a String can't fail.
-        let _ = writeln!(text, "{} {verdict} the default chain ({readiness}).", arguments.user);
+        let _ = writeln!(text, "{user} {verdict} the default chain ({readiness}).");
     }
     output::print(&text)
 }

@@ -9,6 +9,7 @@ use super::enrolled::factor_list;
 use super::failure::{Exit, Failure};
 use super::readiness::Readiness;
 use super::utc::utc;
+use super::who::Who;
 use super::{Context, enrolled, output};
 use crate::store::{FileStore, SystemClock, load_policy};
 use crate::verifier::credential::{Credential, MovingFactor};
@@ -30,7 +31,8 @@ pub fn run(context: &Context, arguments: &StatusArguments) -> Result<Exit, Failu
     let store = FileStore::at(&context.store);
     let now = SystemClock.now();
     if let Some(user) = &arguments.user {
-        let status = Status::of(&store, &policy, user, now)?;
+        let user = Who::enrolled(context, &store, user)?;
+        let status = Status::of(&store, &policy, &user, now)?;
         if context.json {
             output::print_json(&status.facts())?;
         } else {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::arguments::UnlockArguments;
 use super::failure::{Exit, Failure};
+use super::who::Who;
 use super::{Context, enrolled, output};
 use crate::store::{FileStore, SystemClock};
 use crate::verifier::credential::MovingFactor;
@@ -20,10 +21,11 @@ use crate::verifier::username::Username;
 /// [`Failure`] for a user who has enrolled nothing, or a state that can't be read and is not to be reset.
 pub fn run(context: &Context, arguments: &UnlockArguments) -> Result<Exit, Failure> {
     let store = FileStore::at(&context.store);
+    let user = Who::enrolled(context, &store, &arguments.user)?;
     if arguments.reset_state {
-        reset(context, &store, &arguments.user)?;
+        reset(context, &store, &user)?;
     } else {
-        unlock(context, &store, &arguments.user)?;
+        unlock(context, &store, &user)?;
     }
     Ok(Exit::Done)
 }

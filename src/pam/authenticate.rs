@@ -13,7 +13,8 @@ use super::conversation::PamConversation;
 use super::fail_delay::request_fail_delay;
 use super::items;
 use super::syslog_audit::SyslogAudit;
-use crate::store::{DEFAULT_POLICY, FileStore, SystemAccounts, SystemClock, load_policy};
+use super::system_accounts::SystemAccounts;
+use crate::store::{DEFAULT_POLICY, FileStore, SystemClock, load_policy};
 use crate::verifier::attempt::{Begin, Orchestrator};
 use crate::verifier::event::{Event, Severity};
 use crate::verifier::login;
@@ -74,8 +75,8 @@ pub fn account(handle: &mut PamHandle, arguments: &[&CStr]) -> PamResultCode {
         Begin::Over(Verdict::Deny(DenyReason::Rule(_))) => PamResultCode::PAM_PERM_DENIED,
         Begin::Over(verdict) => code_of(&verdict),
         Begin::Attempt(attempt) => {
-            let event =
-                Event::new(Severity::Warning, "backstop").about(&request).with("chain", attempt.chain_name());
+            let event = Event::new(Severity::Warning, "backstop").about(attempt.request());
+            let event = event.with("chain", attempt.chain_name());
             audit.record(&event.with("verdict", "deny").saying(
                 "no chain was passed in this PAM transaction, as after a public key alone; ask for it with \
                  AuthenticationMethods publickey,keyboard-interactive, or exempt the service by a rule",

@@ -16,6 +16,7 @@ pub fn request(handle: &mut PamHandle) -> Request {
     Request {
         service: text(handle.get_item::<Service>().ok().flatten().map(|item| item.0)).unwrap_or_default(),
         user: user(handle).unwrap_or_default(),
+        account: None,
         rhost: text(handle.get_item::<RHost>().ok().flatten().map(|item| item.0)),
         ruser: text(handle.get_item::<RUser>().ok().flatten().map(|item| item.0)),
         tty: text(handle.get_item::<Tty>().ok().flatten().map(|item| item.0)),

@@ -10,6 +10,9 @@ mod guard;
 mod hooks;
 mod items;
 mod syslog_audit;
+mod system_accounts;
 
 #[cfg(feature = "cli")]
 pub mod application;
+
+pub use system_accounts::SystemAccounts;

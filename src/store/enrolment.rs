@@ -14,7 +14,9 @@ use nix::unistd::{UnlinkatFlags, fsync, syncfs, unlinkat};
 
 use super::decoys::{BUCKETS, DecoyTable, bucket_name};
 use super::error::StoreError;
-use super::file_store::{DECOY_RECORD, DECOYS, FileStore, SECRETS, STATE, secret_name, state_name};
+use super::file_store::{
+    DECOY_RECORD, DECOYS, FileStore, SECRETS, STATE, UIDS, secret_name, state_name, uid_name,
+};
 use super::secret_file;
 use super::slot::{Content, encode};
 use super::state_file::StateFile;
@@ -38,7 +40,7 @@ impl FileStore {
         }
         let store = Self::at(path);
         let dir = store.dir()?;
-        for folder in [SECRETS, STATE, DECOYS] {
+        for folder in [SECRETS, STATE, DECOYS, UIDS] {
             match mkdirat(dir, folder, Mode::S_IRWXU) {
                 Ok(()) | Err(Errno::EEXIST) => {}
                 Err(error) => return Err(StoreError::io(&dir.path_of(folder), "make the folder", error)),
@@ -77,7 +79,19 @@ impl FileStore {
         let _locked = StateFile::open(dir, &state)?.lock()?;
         let current = self.record(user)?.unwrap_or_default();
         let changed = change(current)?;
+        self.index(user, &changed)?;
         self.replace_record(user, &changed).map_err(E::from)
+    }
+
+    /// Keeps the name under which an account enrolled, so that a renamed one is noticed. Before the record: an
+    /// entry without a record is nobody's, a record without an entry would be missed.
+    fn index(&self, user: &Username, record: &UserRecord) -> Result<(), StoreError> {
+        match record.uid() {
+            Some(uid) if !record.credentials().is_empty() && self.holder_of(uid)?.as_ref() != Some(user) => {
+                self.replace(UIDS, &uid_name(uid), user.as_str().as_bytes())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Forgets the failures of `user`, so that the next attempt is judged at once. Codes that were used stay
@@ -156,11 +170,19 @@ impl FileStore {
         let mut users = Vec::new();
         for entry in std::fs::read_dir(&path).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
-            let user = name.to_str().and_then(|name| name.strip_suffix(".toml"));
-            users.extend(user.and_then(|user| Username::parse(user).ok()));
+            let file = name.to_str().and_then(|name| name.strip_suffix(".toml"));
+            users.extend(file.and_then(|file| Username::from_file_name(file).or_else(|| self.user_in(file))));
         }
         users.sort();
         Ok(users)
+    }
+
+    /// The user whose name was too long for the file name that begins with `file`.
+    fn user_in(&self, file: &str) -> Option<Username> {
+        let name = format!("{SECRETS}/{file}.toml");
+        let text = self.dir().ok()?.read(&name, secret_file::MAX_BYTES, Readers::Owner).ok()?;
+        let user = secret_file::user_of(&text)?;
+        (user.to_file_name() == file).then_some(user)
     }
 
     /// Makes the decoys that are missing or damaged; nobody's codes depend on them.

@@ -21,6 +21,8 @@ pub const DEFAULT_STORE: &str = "/var/lib/mfa-chain";
 pub(super) const SECRETS: &str = "secrets";
 pub(super) const STATE: &str = "state";
 pub(super) const DECOYS: &str = "decoys";
+/// Which name enrolled, by the number of its account.
+pub(super) const UIDS: &str = "uids";
 /// The secret file of nobody.
 pub(super) const DECOY_RECORD: &str = "decoys/record.toml";
 const SECRET_REMEDY: &str = "the secret file is gone though the user was enrolled; restore it, or enrol again with \
@@ -71,6 +73,15 @@ impl FileStore {
         }
     }
 
+    /// Whether there is a record of `user`, whole or not.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the folder can't be looked into.
+    pub fn has_record(&self, user: &Username) -> Result<bool, StoreError> {
+        self.dir()?.has(&secret_name(user))
+    }
+
     /// Opens the files of `user`: the user's own, or the table of decoys that the name falls into.
     fn files_of(&self, user: &str) -> Result<Files, StoreError> {
         let dir = self.dir()?;
@@ -102,6 +113,26 @@ impl FileStore {
         Err(StoreError::new(&self.path, Problem::Busy))
     }
 
+    /// The user whose record holds `uid`, as the index says and the record confirms.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when either is unreadable, unsafe or invalid.
+    pub fn holder_of(&self, uid: u32) -> Result<Option<Username>, StoreError> {
+        let dir = self.dir()?;
+        let name = uid_name(uid);
+        let text = match dir.read(&name, Username::MAX_BYTES, Readers::Owner) {
+            Ok(text) => text,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let holder = std::str::from_utf8(&text).ok().and_then(|text| Username::parse(text).ok());
+        let holder =
+            holder.ok_or_else(|| StoreError::invalid(&dir.path_of(&name), "does not hold a user name"))?;
+        let record = self.record(&holder)?.unwrap_or_default();
+        Ok((record.uid() == Some(uid) && !record.credentials().is_empty()).then_some(holder))
+    }
+
     pub(super) fn check_not_enrolled(&self, user: &Username) -> Result<(), StoreError> {
         match self.record(user)? {
             Some(record) if !record.credentials().is_empty() => {
@@ -122,7 +153,12 @@ impl Store for FileStore {
         let record = files.secret.record()?;
         let enrolled = record.credentials().iter().map(|it| (it.factor.clone(), it.moving)).collect();
         self.found.replace(Some(files));
-        Ok(Claimant { user: user.to_owned(), enrolled, attempt: state.attempt, draw_key: state.draw_key })
+        let (uid, user) = (record.uid(), user.to_owned());
+        Ok(Claimant { user, uid, enrolled, attempt: state.attempt, draw_key: state.draw_key })
+    }
+
+    fn enrolled_as(&self, uid: u32) -> Result<Option<String>, StoreFailure> {
+        Ok(self.holder_of(uid)?.map(|holder| holder.as_str().to_owned()))
     }
 
     fn update<T>(
@@ -203,9 +239,13 @@ fn state_in(content: &Content, user: &str) -> LoginState {
 }
 
 pub(super) fn secret_name(user: &Username) -> String {
-    format!("{SECRETS}/{user}.toml")
+    format!("{SECRETS}/{}.toml", user.to_file_name())
 }
 
 pub(super) fn state_name(user: &Username) -> String {
-    format!("{STATE}/{user}")
+    format!("{STATE}/{}", user.to_file_name())
+}
+
+pub(super) fn uid_name(uid: u32) -> String {
+    format!("{UIDS}/{uid}")
 }

@@ -19,6 +19,7 @@ use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
 
 const SECRET: &[u8] = include_bytes!("../../tests/golden/secret-alice.toml");
+const SECRET_2: &[u8] = include_bytes!("../../tests/golden/secret-alice-2.toml");
 const STATE: &[u8] = include_bytes!("../../tests/golden/state-alice");
 const DECOYS: &[u8] = include_bytes!("../../tests/golden/decoys-3b");
 
@@ -84,7 +85,21 @@ fn the_golden_decoys_know_their_names() {
 
 #[test]
 fn the_golden_record_is_written_again_byte_for_byte() {
-    assert_eq!(secret_file::render(&record(), &alice()).as_bytes(), SECRET);
+    let path = Path::new("tests/golden/secret-alice-2.toml");
+    let record = secret_file::parse(SECRET_2, &alice(), path).expect("a record");
+    assert_eq!(record.uid(), Some(1_001));
+    assert_eq!(secret_file::render(&record, &alice()).as_bytes(), SECRET_2);
+}
+
+#[test]
+fn a_record_of_version_1_is_read_and_becomes_one_of_version_2() {
+    let record = record();
+    assert_eq!(record.uid(), None);
+    assert_eq!(secret_file::render(&record.bound_to(Some(1_001)), &alice()).as_bytes(), SECRET_2);
+    let version_1 = String::from_utf8(SECRET_2.to_vec()).expect("text").replace("version = 2", "version = 1");
+    let refused =
+        secret_file::parse(version_1.as_bytes(), &alice(), Path::new("x")).expect_err("no such key");
+    assert_eq!(refused.to_string(), "x: version 1 has no key `uid`");
 }
 
 /// Marks, sources and recovery hashes are found by keyed hashes, which have to agree too: a code that is

@@ -16,12 +16,10 @@ pub mod rehearsal;
 mod secret_file;
 mod slot;
 mod state_file;
-mod system_accounts;
 mod system_clock;
 mod trusted;
 
 pub use error::{Problem, StoreError};
 pub use file_store::{DEFAULT_STORE, FileStore};
 pub use policy_file::{DEFAULT_POLICY, load as load_policy};
-pub use system_accounts::SystemAccounts;
 pub use system_clock::SystemClock;

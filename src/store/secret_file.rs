@@ -24,6 +24,9 @@ use crate::verifier::username::Username;
 /// The largest secret file that is read, in bytes. A full record takes about 20 KiB.
 pub const MAX_BYTES: usize = 64 * 1024;
 
+/// The version that is written. Version 1 had no `uid`.
+const VERSION: u64 = 2;
+
 /// Reads the record of `user` from the text of a secret file.
 ///
 /// # Errors
@@ -41,8 +44,12 @@ pub fn parse(text: &[u8], user: &Username, path: &Path) -> Result<UserRecord, St
         .into_inner();
     let document =
         Document::read(&table).map_err(|misread| at(misread.at.start, &misread.without_content()))?;
-    if document.version != 1 {
-        return Err(StoreError::invalid(path, format!("version {} is not known; 1 is", document.version)));
+    if !(1..=VERSION).contains(&document.version) {
+        let what = format!("version {} is not known; 1 to {VERSION} are", document.version);
+        return Err(StoreError::invalid(path, what));
+    }
+    if document.version == 1 && document.uid.is_some() {
+        return Err(StoreError::invalid(path, "version 1 has no key `uid`"));
     }
     if document.user != user.as_str() {
         return Err(StoreError::invalid(path, "is the record of another user; it was renamed or copied"));
@@ -50,16 +57,26 @@ pub fn parse(text: &[u8], user: &Username, path: &Path) -> Result<UserRecord, St
     build(document).map_err(|what| StoreError::invalid(path, what))
 }
 
+/// The user whose record `text` is, if it is one.
+pub fn user_of(text: &[u8]) -> Option<Username> {
+    let table = DeTable::parse(std::str::from_utf8(text).ok()?).ok()?.into_inner();
+    Username::parse(Document::read(&table).ok()?.user).ok()
+}
+
 /// Writes `record` as the text of a secret file. Wiped when dropped.
 #[must_use]
 pub fn render(record: &UserRecord, user: &Username) -> Zeroizing<String> {
     // Room for the largest record, so that growing never leaves a copy behind.
     let mut text = Zeroizing::new(String::with_capacity(MAX_BYTES));
-    text.push_str(
-        "# Written by mfa-chain; edit with `mfa-chain enroll`, `revoke` and `recovery`.\nversion = 1\n",
+    // Writing to a String can't fail.
+    let _ = writeln!(
+        text,
+        "# Written by mfa-chain; edit with `mfa-chain enroll`, `revoke` and `recovery`.\nversion = {VERSION}"
     );
-    // Writing to a String can't fail. A Username holds neither quotes' escapes nor controls but `\` and `"`.
-    let _ = writeln!(text, "user = \"{}\"", user.as_str().replace('\\', "\\\\").replace('"', "\\\""));
+    let _ = writeln!(text, "user = \"{}\"", escaped(user));
+    if let Some(uid) = record.uid() {
+        let _ = writeln!(text, "uid = {uid}");
+    }
     for credential in record.credentials() {
         render_credential(&mut text, credential);
     }
@@ -70,6 +87,21 @@ pub fn render(record: &UserRecord, user: &Username) -> Zeroizing<String> {
             let _ = writeln!(text, "  {{ salt = \"{salt}\", hash = \"{hash}\" }},");
         }
         text.push_str("]\n");
+    }
+    text
+}
+
+/// The name as a basic string of TOML.
+fn escaped(user: &Username) -> String {
+    let mut text = String::with_capacity(user.as_str().len());
+    for letter in user.as_str().chars() {
+        match letter {
+            '"' | '\\' => text.extend(['\\', letter]),
+            letter if letter.is_control() => {
+                let _ = write!(text, "\\u{:04x}", u32::from(letter));
+            }
+            letter => text.push(letter),
+        }
     }
     text
 }
@@ -91,7 +123,9 @@ fn build(document: Document<'_>) -> Result<UserRecord, String> {
         credentials.push(build_credential(&entry)?);
     }
     let recovery = document.recovery.as_ref().map(build_recovery).transpose()?;
-    UserRecord::new(credentials, recovery).map_err(|error| error.to_string())
+    let uid = document.uid.map(u32::try_from).transpose().map_err(|_| "uid is not a number of 32 bits")?;
+    let record = UserRecord::new(credentials, recovery).map_err(|error| error.to_string())?;
+    Ok(record.bound_to(uid))
 }
 
 fn build_credential(entry: &FactorEntry<'_>) -> Result<Credential, String> {

@@ -11,6 +11,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use super::error::{Problem, StoreError};
 use super::slot::{Content, InvalidSlot, SLOT_BYTES, decode, encode};
 use super::trusted::{Readers, TrustedDir, TrustedFile};
+use crate::verifier::username::Username;
 
 /// The size of a state file.
 pub const STATE_BYTES: usize = SLOT_BYTES * 2;
@@ -126,6 +127,7 @@ impl StateFile {
 /// What mends a damaged file: a user's state is lost with what it knew, a table of decoys knew nothing.
 fn remedy_for(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = Username::from_file_name(&name).map_or_else(|| name.into_owned(), |user| user.to_string());
     if path.parent().is_some_and(|folder| folder.ends_with("decoys")) {
         return "run `mfa-chain enroll` for any user, which makes it anew".to_owned();
     }

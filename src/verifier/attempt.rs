@@ -4,8 +4,9 @@ use super::chain::{Chain, ChainBreached, ChainProof, Progress, Step, StepOutcome
 use super::draw::DrawSeed;
 use super::event::{Event, Severity};
 use super::judge::{Answer, Circumstances, judge};
-use super::policy::{ChainSpec, Decision, Policy, Unenrolled};
+use super::policy::{ChainSpec, Decision, Factor, Policy, Unenrolled};
 use super::ports::{Accounts, Audit, Claimant, Clock, Store};
+use super::record::same_account;
 use super::request::Request;
 use super::response::Response;
 use super::verdict::{DenyReason, Exemption, Refusal, Verdict};
@@ -44,6 +45,7 @@ pub struct Attempt<'a, S, C, N, A> {
     chain: Chain,
     waiting: Vec<Answer>,
     steps: usize,
+    another_account: bool,
 }
 
 /// What a submission led to.
@@ -62,10 +64,11 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
     /// as others do, unless the policy exempts them.
     #[must_use]
     pub fn begin(&self, request: &Request) -> Begin<'_, S, C, N, A> {
-        match self.try_begin(request) {
-            Ok(begin) => begin,
-            Err(reason) => Begin::Over(self.deny(request, reason)),
-        }
+        let begun = match request.resolved(self.accounts) {
+            Ok(request) => self.try_begin(&request).map_err(|reason| (request, reason)),
+            Err(error) => Err((request.clone(), DenyReason::Accounts(error.to_string()))),
+        };
+        begun.unwrap_or_else(|(request, reason)| Begin::Over(self.deny(&request, reason)))
     }
 
     fn try_begin(&self, request: &Request) -> Result<Begin<'_, S, C, N, A>, DenyReason> {
@@ -75,12 +78,18 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
             Decision::Exempt { rule } => return Ok(self.exempt(request, Exemption::Rule(rule))),
             Decision::Require { chain, rule } => (chain, rule),
         };
-        let claimant = self.store.find(&request.user).map_err(|failure| DenyReason::Store(failure.0))?;
+        let claimant = self.store.find(request.name()).map_err(|failure| DenyReason::Store(failure.0))?;
+        let same = same_account(claimant.uid, request.uid());
         let seed = DrawSeed::new(&claimant.draw_key, &claimant.user, claimant.attempt, spec.name());
-        let chain = Chain::begin(spec, |factor| claimant.has_enrolled(factor), claimant.attempt, &seed)
+        let has_enrolled = |factor: &Factor| same && claimant.has_enrolled(factor);
+        let chain = Chain::begin(spec, has_enrolled, claimant.attempt, &seed)
             .ok_or_else(|| DenyReason::Store("the chain has no step".to_owned()))?;
-        if !chain.is_genuine() && self.is_exempt_by_roll_out(spec, request)? {
-            return Ok(self.exempt(request, Exemption::RollOut));
+        let mut another_account = !same;
+        if !chain.is_genuine() && self.is_exempt_by_roll_out(spec, request) {
+            another_account |= self.enrolled_as_another(request)?;
+            if !another_account {
+                return Ok(self.exempt(request, Exemption::RollOut));
+            }
         }
         #[cfg(mfa_fault = "unknown-early")]
         if !chain.is_genuine() {
@@ -100,19 +109,25 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
             chain,
             waiting,
             steps,
+            another_account,
         })))
     }
 
     /// Only an account that the system lists can be exempt for not having enrolled: in a stack of this module
     /// alone, nobody else would ask whether it exists.
-    fn is_exempt_by_roll_out(&self, spec: &ChainSpec, request: &Request) -> Result<bool, DenyReason> {
+    fn is_exempt_by_roll_out(&self, spec: &ChainSpec, request: &Request) -> bool {
         match spec.unenrolled() {
-            Unenrolled::ExemptUntil(deadline) if self.clock.now() < deadline => {
-                let listed = self.accounts.lists(&request.user);
-                listed.map_err(|error| DenyReason::Accounts(error.to_string()))
-            }
-            Unenrolled::ExemptUntil(_) | Unenrolled::Deny => Ok(false),
+            Unenrolled::ExemptUntil(deadline) => request.account.is_some() && self.clock.now() < deadline,
+            Unenrolled::Deny => false,
         }
+    }
+
+    /// Whether the account enrolled under another name. A renamed account must not fall back to what the
+    /// unenrolled may do.
+    fn enrolled_as_another(&self, request: &Request) -> Result<bool, DenyReason> {
+        let Some(uid) = request.uid() else { return Ok(false) };
+        let holder = self.store.enrolled_as(uid).map_err(|failure| DenyReason::Store(failure.0))?;
+        Ok(holder.is_some_and(|holder| holder != request.name()))
     }
 
     fn exempt(&self, request: &Request, exemption: Exemption) -> Begin<'_, S, C, N, A> {
@@ -148,6 +163,12 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
     pub fn expected(&self) -> &Step {
         // Answers that wait under `conceal` are ahead of the chain, which moves when all are judged.
         self.chain.next_batch().nth(self.waiting.len()).unwrap_or_else(|| self.chain.expected())
+    }
+
+    /// Who asks, as the account that the name leads to.
+    #[must_use]
+    pub const fn request(&self) -> &Request {
+        &self.request
     }
 
     /// How many steps the chain has.
@@ -187,10 +208,9 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
     }
 
     fn judge_waiting(mut self) -> Submission<'a, S, C, N, A> {
-        let Orchestrator { store, policy, clock, .. } = self.orchestrator;
-        let circumstances =
-            Circumstances { request: &self.request, throttle: policy.throttle(), now: clock.now() };
+        let Orchestrator { store, .. } = self.orchestrator;
         let answers = std::mem::take(&mut self.waiting);
+        let circumstances = self.circumstances();
         let mut failures = 0;
         let committed = store.update(&self.claimant, |record, state| {
             let outcomes = judge(&self.chain, &answers, record, state, &circumstances);
@@ -219,6 +239,16 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
         }
     }
 
+    fn circumstances(&self) -> Circumstances<'_> {
+        let Orchestrator { policy, clock, .. } = self.orchestrator;
+        Circumstances {
+            request: &self.request,
+            throttle: policy.throttle(),
+            now: clock.now(),
+            another_account: self.another_account,
+        }
+    }
+
     fn reset(self, reason: DenyReason) -> Submission<'a, S, C, N, A> {
         let _ = self.orchestrator.deny(&self.request, reason.clone());
         Submission::Reset(reason)
@@ -227,9 +257,8 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
     /// A breach is judged as an attempt without a single answer: one failure, the next attempt number.
     fn charge_breach(&mut self) {
         self.waiting.clear();
-        let Orchestrator { store, policy, clock, .. } = self.orchestrator;
-        let circumstances =
-            Circumstances { request: &self.request, throttle: policy.throttle(), now: clock.now() };
+        let Orchestrator { store, .. } = self.orchestrator;
+        let circumstances = self.circumstances();
         let charged = store.update(&self.claimant, |record, state| {
             let _ = judge(&self.chain, &[], record, state, &circumstances);
         });

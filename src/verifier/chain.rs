@@ -142,6 +142,14 @@ pub struct StepOutcome {
     pub result: Result<StepProof, Refusal>,
 }
 
+impl StepOutcome {
+    /// The same step, refused for another reason.
+    #[must_use]
+    pub(super) fn refused(self, refusal: Refusal) -> Self {
+        Self { result: Err(refusal), ..self }
+    }
+}
+
 /// Proof that the answer to one step of one attempt was right.
 #[derive(Debug, PartialEq, Eq)]
 pub struct StepProof {

@@ -43,10 +43,11 @@ impl Event {
         Self { severity, line }
     }
 
-    /// Who asked, through what, from where.
+    /// Who asked, through what, from where. `as` is what was typed, where the account goes by another name.
     #[must_use]
     pub fn about(self, request: &Request) -> Self {
-        self.with("user", &request.user)
+        self.with("user", request.name())
+            .with_some("as", (request.name() != request.user).then_some(request.user.as_str()))
             .with("service", &request.service)
             .with_some("rhost", request.rhost.as_deref())
             .with_some("ruser", request.ruser.as_deref())

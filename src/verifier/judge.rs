@@ -31,6 +31,8 @@ pub struct Circumstances<'a> {
     pub throttle: &'a ThrottlePolicy,
     /// When.
     pub now: UnixTime,
+    /// Whether the account is known not to be the one that enrolled.
+    pub another_account: bool,
 }
 
 /// Judges `answers` against the next batch of `chain` and moves `state` to what must be on disk before
@@ -46,7 +48,9 @@ pub fn judge(
     state: &mut LoginState,
     circumstances: &Circumstances<'_>,
 ) -> Vec<StepOutcome> {
-    let Circumstances { request, throttle, now } = *circumstances;
+    let Circumstances { request, throttle, now, another_account } = *circumstances;
+    // The record may have changed hands while the claimant was at the prompt.
+    let another_account = another_account || !record.is_of(request.uid());
     let source = SourceKey::of(request, &state.draw_key);
     state.failures = std::mem::take(&mut state.failures).at(now);
     let mut judged = state.clone();
@@ -54,6 +58,7 @@ pub fn judge(
         .next_batch()
         .zip(answers)
         .map(|(step, answer)| judge_step(chain, step, answer, record, &mut judged))
+        .map(|outcome| if another_account { outcome.refused(Refusal::AnotherAccount) } else { outcome })
         .collect();
 
     let wait = |budget| state.failures.wait_seconds(source, budget, throttle, now);
@@ -109,7 +114,7 @@ fn budgets_of<'a>(outcomes: impl IntoIterator<Item = &'a StepOutcome>) -> Vec<Bu
 }
 
 fn refuse_all(outcomes: Vec<StepOutcome>, refusal: Refusal) -> Vec<StepOutcome> {
-    outcomes.into_iter().map(|outcome| StepOutcome { result: Err(refusal), ..outcome }).collect()
+    outcomes.into_iter().map(|outcome| outcome.refused(refusal)).collect()
 }
 
 fn judge_step(

@@ -17,7 +17,7 @@ pub fn authenticate<S: Store, C: Clock, N: Accounts, A: Audit>(
         Begin::Attempt(attempt) => attempt,
     };
     loop {
-        match ask(orchestrator, &attempt, request, conversation) {
+        match ask(orchestrator, &attempt, conversation) {
             Err(verdict) => return verdict,
             Ok(response) => {
                 let factor = attempt.expected().factor.id.clone();
@@ -36,10 +36,9 @@ pub fn authenticate<S: Store, C: Clock, N: Accounts, A: Audit>(
 fn ask<S: Store, C: Clock, N: Accounts, A: Audit>(
     orchestrator: &Orchestrator<'_, S, C, N, A>,
     attempt: &Attempt<'_, S, C, N, A>,
-    request: &Request,
     conversation: &mut impl Conversation,
 ) -> Result<super::response::Response, Verdict> {
-    let step = attempt.expected();
+    let (step, request) = (attempt.expected(), attempt.request());
     let style = orchestrator.policy.prompt();
     let prompt = style.render(step.factor.label.as_str(), step.number, attempt.step_count());
     let response = conversation

@@ -47,7 +47,16 @@ impl Store for MemoryStore {
         let unknown = || (UserRecord::default(), self.fresh_state(user));
         let (record, state) = users.entry(user.to_owned()).or_insert_with(unknown);
         let enrolled = record.credentials().iter().map(|it| (it.factor.clone(), it.moving)).collect();
-        Ok(Claimant { user: user.to_owned(), enrolled, attempt: state.attempt, draw_key: state.draw_key })
+        let (uid, user) = (record.uid(), user.to_owned());
+        Ok(Claimant { user, uid, enrolled, attempt: state.attempt, draw_key: state.draw_key })
+    }
+
+    fn enrolled_as(&self, uid: u32) -> Result<Option<String>, StoreFailure> {
+        let users = self.users.borrow();
+        let mut holders = users
+            .iter()
+            .filter(|(_, (record, _))| record.uid() == Some(uid) && !record.credentials().is_empty());
+        Ok(holders.next().map(|(user, _)| user.clone()))
     }
 
     fn update<T>(

@@ -12,20 +12,46 @@ use super::time::UnixTime;
 
 /// The system's databases of accounts and groups (NSS), so LDAP and SSSD count too.
 pub trait Accounts {
-    /// Whether the system lists an account `user`.
+    /// The account that `name` leads to. A directory may know one account by several names; the answer has the
+    /// one that it goes by.
     ///
     /// # Errors
     ///
     /// [`AccountsError`] when a database did not answer; "not listed" is no error.
-    fn lists(&self, user: &str) -> Result<bool, AccountsError>;
+    fn account(&self, name: &str) -> Result<Option<Account>, AccountsError>;
 
-    /// Whether `user` belongs to `group`, as primary or supplementary group. An account or a group that the
-    /// system does not list is no member.
+    /// The account of the number `uid`; the first one where several have it.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountsError`] when a database did not answer; "not listed" is no error.
+    fn account_of(&self, uid: u32) -> Result<Option<Account>, AccountsError>;
+
+    /// Whether the system lists a group `group`.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountsError`] when a database did not answer; "not listed" is no error.
+    fn lists_group(&self, group: &str) -> Result<bool, AccountsError>;
+
+    /// Whether `account` belongs to `group`, as primary or supplementary group. An account or a group that the
+    /// system does not list is no member. The group is looked up either way.
     ///
     /// # Errors
     ///
     /// [`AccountsError`] when a database did not answer.
-    fn is_member(&self, user: &str, group: &str) -> Result<bool, AccountsError>;
+    fn is_member(&self, account: Option<&Account>, group: &str) -> Result<bool, AccountsError>;
+}
+
+/// An account, as the system lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The name it goes by (`pw_name`), whatever spelling was asked for.
+    pub name: String,
+    /// Its number (`pw_uid`).
+    pub uid: u32,
+    /// The number of its primary group (`pw_gid`).
+    pub gid: u32,
 }
 
 /// The system's account databases did not answer. What depends on the answer is denied.
@@ -44,8 +70,10 @@ impl std::error::Error for AccountsError {}
 /// at its prompts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimant {
-    /// The name, as the application gave it.
+    /// The name that the record and the state go by.
     pub user: String,
+    /// The number of the account that enrolled, where the record holds one.
+    pub uid: Option<u32>,
     /// The factors enrolled and their kind; none for an unknown user.
     pub enrolled: Vec<(FactorId, MovingFactor)>,
     /// The number of the open attempt.
@@ -70,6 +98,14 @@ pub trait Store {
     ///
     /// [`StoreFailure`] when the record or the state is unreadable, unsafe or invalid.
     fn find(&self, user: &str) -> Result<Claimant, StoreFailure>;
+
+    /// The name under which the account of the number `uid` enrolled, if any did: after a renaming it is
+    /// another than the account's.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFailure`] when that can't be told.
+    fn enrolled_as(&self, uid: u32) -> Result<Option<String>, StoreFailure>;
 
     /// Runs `judge` on the current record and state of `claimant`, alone, and returns once the changed state
     /// is durable. The wait for the lock is bounded, and nothing of the outcome is known before.

@@ -10,6 +10,7 @@ use super::recovery::RecoverySet;
 /// steps of a chain never do.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct UserRecord {
+    uid: Option<u32>,
     credentials: Vec<Credential>,
     recovery: Option<RecoverySet>,
 }
@@ -37,7 +38,27 @@ impl UserRecord {
                 }
             }
         }
-        Ok(Self { credentials, recovery })
+        Ok(Self { uid: None, credentials, recovery })
+    }
+
+    /// The same record, bound to the account of the number `uid`; to none where the system lists no account.
+    #[must_use]
+    pub fn bound_to(self, uid: Option<u32>) -> Self {
+        Self { uid, ..self }
+    }
+
+    /// The number of the account that enrolled. Records of version 1 hold none, nor do those of names that
+    /// the system did not list.
+    #[must_use]
+    pub const fn uid(&self) -> Option<u32> {
+        self.uid
+    }
+
+    /// Whether the account of the number `uid` can be the one that enrolled. It is not where an account was
+    /// deleted and made again under its name.
+    #[must_use]
+    pub fn is_of(&self, uid: Option<u32>) -> bool {
+        self.credentials.is_empty() || same_account(self.uid, uid)
     }
 
     /// The credentials, in the order of enrolment.
@@ -65,6 +86,12 @@ impl UserRecord {
     pub fn into_parts(self) -> (Vec<Credential>, Option<RecoverySet>) {
         (self.credentials, self.recovery)
     }
+}
+
+/// Whether two numbers may be one account's; a number that is not known contradicts nothing.
+#[must_use]
+pub fn same_account(enrolled: Option<u32>, today: Option<u32>) -> bool {
+    enrolled.is_none() || today.is_none() || enrolled == today
 }
 
 /// Why credentials can't stand in one record.

@@ -66,6 +66,9 @@ impl DenyReason {
             Self::Step(Refusal::SshdJunk) => {
                 Some("sshd bars this user before PAM is asked; see PermitRootLogin, AllowUsers, DenyUsers")
             }
+            Self::Step(Refusal::AnotherAccount) => Some(
+                "an account of another name or user id enrolled; `mfa-chain check` tells which, and what to do",
+            ),
             Self::Step(Refusal::ClockBehind) => {
                 Some("the clock stands before the last accepted code; check the time of this host")
             }
@@ -98,6 +101,8 @@ pub enum Refusal {
     SshdJunk,
     /// The user has not enrolled what the chain asks for, or is unknown.
     Unenrolled,
+    /// The account is not the one that enrolled: it was made again under an old name, or was renamed.
+    AnotherAccount,
     /// Too many failures; nothing was judged.
     Throttled {
         /// Seconds until an attempt is judged again.
@@ -117,6 +122,7 @@ impl Refusal {
             Self::ClockBehind => "clock-behind",
             Self::SshdJunk => "sshd-junk",
             Self::Unenrolled => "unenrolled",
+            Self::AnotherAccount => "another-account",
             Self::Throttled { .. } => "throttled",
         }
     }

@@ -120,13 +120,19 @@ fn one_secret_is_refused_for_two_factors_of_a_user() {
 }
 
 #[test]
-fn an_account_of_elsewhere_is_enrolled_with_a_warning() {
+fn a_name_that_the_system_does_not_list_is_enrolled_only_on_demand() {
     let scratch = Scratch::new();
     let path = scratch.write("given", SECRET);
-    let line = |user| format!("enroll {user} phone --no-confirm --secret-file {path}");
-    let finished = scratch.run(&line("nobody-of-here@example.org")).expect(0);
-    assert!(finished.stderr.contains("lists no user `nobody-of-here@example.org`"), "{finished:#?}");
-    assert_eq!(scratch.run(&line("root")).expect(0).stderr, "");
+    let rest = format!("phone --no-confirm --secret-file {path}");
+    // The command word second: `Scratch::run` adds --unknown-user where it is first.
+    let as_typed = |user: &str| scratch.run(&format!("--json enroll {user} {rest}"));
+    let refused = ["lists no account `alcie`", "--unknown-user"];
+    as_typed("alcie").refused(1, &refused);
+    assert!(!scratch.path("store/secrets/alcie.toml").exists());
+    scratch.run(&format!("enroll svc@example.org {rest}")).expect(0);
+    assert!(!scratch.secret_file("svc@example.org").contains("uid"));
+    assert_eq!(as_typed("root").expect(0).stderr, "");
+    assert!(scratch.secret_file("root").contains("\nversion = 2\nuser = \"root\"\nuid = 0\n"));
 }
 
 #[test]

@@ -28,7 +28,8 @@ fn yes_and_nothing_else_confirms() {
 fn a_code_is_asked_for_on_the_terminal_and_not_shown() {
     let scratch = Scratch::new();
     let path = scratch.write("given", SECRET);
-    let (mut keyboard, child) = start(&scratch, &["enroll", "alice", "phone", "--secret-file", &path]);
+    let (mut keyboard, child) =
+        start(&scratch, &["enroll", "alice", "phone", "--unknown-user", "--secret-file", &path]);
     let prompt = read_until(&mut keyboard, "Authenticator app code: ");
     let code = totp(SECRET, now(), &["--totp"]);
     wait_until_unseen(&keyboard);
@@ -42,7 +43,8 @@ fn a_code_is_asked_for_on_the_terminal_and_not_shown() {
 fn an_interrupt_cancels_and_leaves_a_terminal_that_shows_typing() {
     let scratch = Scratch::new();
     let path = scratch.write("given", SECRET);
-    let (mut keyboard, child) = start(&scratch, &["enroll", "alice", "phone", "--secret-file", &path]);
+    let (mut keyboard, child) =
+        start(&scratch, &["enroll", "alice", "phone", "--unknown-user", "--secret-file", &path]);
     read_until(&mut keyboard, "Authenticator app code: ");
     wait_until_unseen(&keyboard);
     keyboard.write_all(b"12\x03").expect("type");

@@ -9,7 +9,6 @@ fn a_wrong_command_line_ends_with_2() {
         "",
         "enrol alice phone",
         "enroll alice",
-        "enroll ../alice phone",
         "enroll alice phone JBSWY3DPEHPK3PXP",
         "enroll alice phone --secret=JBSWY3DPEHPK3PXP",
         "enroll alice phone --qr gif",

@@ -1,6 +1,7 @@
 //! A line of the log: one line, bounded, printable, and nothing in it looks like what it is not.
 
 use pam_mfa_chain::verifier::event::{Event, Severity};
+use pam_mfa_chain::verifier::ports::Account;
 use pam_mfa_chain::verifier::request::Request;
 
 /// The bytes are the texts that come from outside, parted by NUL: user, service, and so on.
@@ -10,6 +11,7 @@ pub fn check(bytes: &[u8]) {
     let text = |place: usize| texts.get(place).cloned();
     let request = Request {
         user: text(0).unwrap_or_default(),
+        account: text(6).map(|name| Account { name, uid: 1_000, gid: 1_000 }),
         service: text(1).unwrap_or_default(),
         rhost: text(2),
         ruser: text(3),
@@ -19,8 +21,10 @@ pub fn check(bytes: &[u8]) {
     let line = event.line();
     assert_printable(line);
     if line.len() < Event::MAX_BYTES {
-        let values = [text(0), Some(request.service.clone()), text(2), text(3), text(4)];
-        let given = ["user", "service", "rhost", "ruser", "tty"].into_iter().zip(values);
+        let typed = text(6).is_some_and(|name| name != request.user).then(|| request.user.clone());
+        let user = text(6).unwrap_or_else(|| request.user.clone());
+        let values = [Some(user), typed, Some(request.service.clone()), text(2), text(3), text(4)];
+        let given = ["user", "as", "service", "rhost", "ruser", "tty"].into_iter().zip(values);
         let given = given.filter_map(|(key, value)| Some((key, value?)));
         assert_reads_back(line, &given.collect::<Vec<_>>());
     }

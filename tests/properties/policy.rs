@@ -1,7 +1,7 @@
 //! A policy: what is understood is sound in every part, and nothing in it is passed over.
 
 use pam_mfa_chain::verifier::policy::{ChainSpec, Decision, Policy, RuleAction};
-use pam_mfa_chain::verifier::ports::{Accounts, AccountsError};
+use pam_mfa_chain::verifier::ports::{Account, Accounts, AccountsError};
 use pam_mfa_chain::verifier::request::Request;
 
 /// The bytes are the text of a policy.
@@ -94,11 +94,19 @@ const LOGINS: &[(&str, &str, &str, &str)] = &[
 struct Groups(Option<bool>);
 
 impl Accounts for Groups {
-    fn lists(&self, _: &str) -> Result<bool, AccountsError> {
-        self.0.ok_or_else(|| AccountsError("down".to_owned()))
+    fn account(&self, _: &str) -> Result<Option<Account>, AccountsError> {
+        Ok(None)
     }
 
-    fn is_member(&self, _: &str, _: &str) -> Result<bool, AccountsError> {
+    fn account_of(&self, _: u32) -> Result<Option<Account>, AccountsError> {
+        Ok(None)
+    }
+
+    fn lists_group(&self, _: &str) -> Result<bool, AccountsError> {
+        self.is_member(None, "")
+    }
+
+    fn is_member(&self, _: Option<&Account>, _: &str) -> Result<bool, AccountsError> {
         self.0.ok_or_else(|| AccountsError("down".to_owned()))
     }
 }

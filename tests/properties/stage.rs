@@ -11,7 +11,8 @@ use pam_mfa_chain::verifier::login_state::{DrawKey, LoginState};
 use pam_mfa_chain::verifier::otp::{Algorithm, Digits, Period};
 use pam_mfa_chain::verifier::policy::FactorId;
 use pam_mfa_chain::verifier::ports::{
-    Accounts, AccountsError, Audit, Claimant, Clock, Committed, Conversation, NoAnswer, Store, StoreFailure,
+    Account, Accounts, AccountsError, Audit, Claimant, Clock, Committed, Conversation, NoAnswer, Store,
+    StoreFailure,
 };
 use pam_mfa_chain::verifier::record::UserRecord;
 use pam_mfa_chain::verifier::recovery::{RecoveryCode, RecoveryHash, RecoverySet};
@@ -142,7 +143,12 @@ impl Store for Stage {
         let (record, state) = (self.record(user), self.state(user));
         self.ledger.borrow_mut().begin(self.enrolled(user), &self.setting);
         let enrolled = record.credentials().iter().map(|it| (it.factor.clone(), it.moving)).collect();
-        Ok(Claimant { user: user.to_owned(), enrolled, attempt: state.attempt, draw_key: state.draw_key })
+        let (uid, user) = (record.uid(), user.to_owned());
+        Ok(Claimant { user, uid, enrolled, attempt: state.attempt, draw_key: state.draw_key })
+    }
+
+    fn enrolled_as(&self, _: u32) -> Result<Option<String>, StoreFailure> {
+        Ok(None)
     }
 
     fn update<T>(
@@ -186,15 +192,22 @@ impl Clock for Stage {
 }
 
 impl Accounts for Stage {
-    fn lists(&self, _: &str) -> Result<bool, AccountsError> {
+    fn account(&self, name: &str) -> Result<Option<Account>, AccountsError> {
         if self.broken_accounts.get() {
-            Err(AccountsError("down".to_owned()))
-        } else {
-            Ok(self.is_listed.get())
+            return Err(AccountsError("down".to_owned()));
         }
+        Ok(self.is_listed.get().then(|| Account { name: name.to_owned(), uid: 1_000, gid: 1_000 }))
     }
 
-    fn is_member(&self, _: &str, _: &str) -> Result<bool, AccountsError> {
+    fn account_of(&self, _: u32) -> Result<Option<Account>, AccountsError> {
+        Ok(None)
+    }
+
+    fn lists_group(&self, _: &str) -> Result<bool, AccountsError> {
+        self.is_member(None, "")
+    }
+
+    fn is_member(&self, _: Option<&Account>, _: &str) -> Result<bool, AccountsError> {
         if self.broken_accounts.get() {
             Err(AccountsError("down".to_owned()))
         } else {

@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test binary uses its part
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pam_mfa_chain::verifier::attempt::{Attempt, Begin, Orchestrator, Submission};
 use pam_mfa_chain::verifier::credential::{Credential, MovingFactor};
@@ -11,7 +11,7 @@ use pam_mfa_chain::verifier::login_state::DrawKey;
 use pam_mfa_chain::verifier::memory_store::MemoryStore;
 use pam_mfa_chain::verifier::otp::{Algorithm, Digits, Period};
 use pam_mfa_chain::verifier::policy::{FactorId, Policy};
-use pam_mfa_chain::verifier::ports::{Accounts, AccountsError, Audit, Clock};
+use pam_mfa_chain::verifier::ports::{Account, Accounts, AccountsError, Audit, Clock};
 use pam_mfa_chain::verifier::record::UserRecord;
 use pam_mfa_chain::verifier::recovery::RecoverySet;
 use pam_mfa_chain::verifier::request::Request;
@@ -195,28 +195,51 @@ impl Clock for SetClock {
     }
 }
 
-/// Accounts that the system lists; group membership as `user:group`.
+/// Accounts that the system lists, under other names too; group membership as `user:group`.
 #[derive(Debug, Default)]
 pub struct Listed {
     pub users: RefCell<BTreeSet<String>>,
+    /// Numbers of accounts; those without have 1000.
+    pub uids: RefCell<BTreeMap<String, u32>>,
+    /// Other spellings, and the account that each leads to.
+    pub spellings: RefCell<BTreeMap<String, String>>,
+    /// The names that were asked for.
+    pub asked: RefCell<Vec<String>>,
     pub members: RefCell<BTreeSet<String>>,
     pub broken: Cell<bool>,
 }
 
+impl Listed {
+    fn answer(&self) -> Result<(), AccountsError> {
+        if self.broken.get() { Err(AccountsError("down".to_owned())) } else { Ok(()) }
+    }
+}
+
 impl Accounts for Listed {
-    fn lists(&self, user: &str) -> Result<bool, AccountsError> {
-        if self.broken.get() {
-            Err(AccountsError("down".to_owned()))
-        } else {
-            Ok(self.users.borrow().contains(user))
-        }
+    fn account(&self, name: &str) -> Result<Option<Account>, AccountsError> {
+        self.asked.borrow_mut().push(name.to_owned());
+        self.answer()?;
+        let spellings = self.spellings.borrow();
+        let name = spellings.get(name).map_or(name, String::as_str);
+        let uid = self.uids.borrow().get(name).copied().unwrap_or(1_000);
+        let listed = self.users.borrow().contains(name);
+        Ok(listed.then(|| Account { name: name.to_owned(), uid, gid: uid }))
     }
 
-    fn is_member(&self, user: &str, group: &str) -> Result<bool, AccountsError> {
-        if self.broken.get() {
-            return Err(AccountsError("down".to_owned()));
-        }
-        Ok(self.members.borrow().contains(&format!("{user}:{group}")))
+    fn account_of(&self, uid: u32) -> Result<Option<Account>, AccountsError> {
+        let name = self.uids.borrow().iter().find(|(_, its)| **its == uid).map(|(name, _)| name.clone());
+        name.map_or(Ok(None), |name| self.account(&name))
+    }
+
+    fn lists_group(&self, group: &str) -> Result<bool, AccountsError> {
+        self.answer()?;
+        Ok(self.members.borrow().iter().any(|member| member.ends_with(&format!(":{group}"))))
+    }
+
+    fn is_member(&self, account: Option<&Account>, group: &str) -> Result<bool, AccountsError> {
+        self.answer()?;
+        let members = self.members.borrow();
+        Ok(account.is_some_and(|account| members.contains(&format!("{}:{group}", account.name))))
     }
 }
 

@@ -5,21 +5,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use nix::errno::Errno;
-use nix::unistd::{Group, User};
+use crate::verifier::ports::{Accounts, AccountsError};
 
 /// Where libpam looks for the files of services: the host's own, and those of packages (pam(8)).
 pub const SERVICE_FOLDERS: [&str; 4] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d", "/usr/etc/pam.d"];
 
-/// Looks an account up and gives the name that the databases have for it.
-pub type FindAccount<'a> = dyn Fn(&str) -> Result<Option<String>, String> + 'a;
-/// Looks a group up.
-pub type FindGroup<'a> = dyn Fn(&str) -> Result<bool, String> + 'a;
-
 /// What is asked of a host. What could not be answered is kept, and told once.
 pub struct HostNames<'a> {
-    find_account: &'a FindAccount<'a>,
-    find_group: &'a FindGroup<'a>,
+    accounts: &'a dyn Accounts,
     /// `None` where no folder of services can be read.
     services: Option<BTreeSet<String>>,
     unanswered: RefCell<Vec<(String, String)>>,
@@ -28,26 +21,24 @@ pub struct HostNames<'a> {
 impl<'a> HostNames<'a> {
     /// A host with these databases and folders of services.
     #[must_use]
-    pub fn of(
-        find_account: &'a FindAccount<'a>,
-        find_group: &'a FindGroup<'a>,
-        folders: &[impl AsRef<Path>],
-    ) -> Self {
+    pub fn of(accounts: &'a dyn Accounts, folders: &[impl AsRef<Path>]) -> Self {
         let services = services_in(folders);
-        Self { find_account, find_group, services, unanswered: RefCell::default() }
+        Self { accounts, services, unanswered: RefCell::default() }
     }
 
     /// The name that the host has for the account; `Some(None)` where it lists none, `None` where it gave no answer.
     #[must_use]
     #[expect(clippy::option_option, reason = "no answer is not the answer that there is none")]
     pub fn account(&self, name: &str) -> Option<Option<String>> {
-        (self.find_account)(name).map_err(|error| self.remember(format!("the user `{name}`"), error)).ok()
+        let found = self.accounts.account(name).map(|account| account.map(|account| account.name));
+        found.map_err(|error| self.remember(format!("the user `{name}`"), &error)).ok()
     }
 
     /// Whether the host lists the group; `None` where it gave no answer.
     #[must_use]
     pub fn has_group(&self, name: &str) -> Option<bool> {
-        (self.find_group)(name).map_err(|error| self.remember(format!("the group `{name}`"), error)).ok()
+        let found = self.accounts.lists_group(name);
+        found.map_err(|error| self.remember(format!("the group `{name}`"), &error)).ok()
     }
 
     /// Whether the service has a file; `None` where that can't be told.
@@ -83,34 +74,9 @@ impl<'a> HostNames<'a> {
         told.collect()
     }
 
-    fn remember(&self, name: String, cause: String) {
-        self.unanswered.borrow_mut().push((name, cause));
-    }
-}
-
-/// The account databases of this host, through NSS.
-///
-/// # Errors
-///
-/// What the system says when a database does not answer.
-pub fn find_account(name: &str) -> Result<Option<String>, String> {
-    match User::from_name(name) {
-        Ok(account) => Ok(account.map(|account| account.name)),
-        Err(error) => Err(error.desc().to_owned()),
-    }
-}
-
-/// The group databases of this host, through NSS.
-///
-/// # Errors
-///
-/// What the system says when a database does not answer.
-pub fn find_group(name: &str) -> Result<bool, String> {
-    match Group::from_name(name) {
-        Ok(group) => Ok(group.is_some()),
-        // A group with more members than fit is a group.
-        Err(Errno::ERANGE) => Ok(true),
-        Err(error) => Err(error.desc().to_owned()),
+    fn remember(&self, name: String, error: &AccountsError) {
+        let cause = error.0.rsplit_once(": ").map_or(error.0.as_str(), |(_, cause)| cause);
+        self.unanswered.borrow_mut().push((name, cause.to_owned()));
     }
 }
 

@@ -171,6 +171,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::verifier::ports::{Account, Accounts, AccountsError};
 
     #[test]
     fn what_the_host_knows_gets_no_warning() {
@@ -259,20 +260,38 @@ mod tests {
         );
     }
 
+    struct Directory;
+
+    impl Accounts for Directory {
+        fn account(&self, name: &str) -> Result<Option<Account>, AccountsError> {
+            let found = match name {
+                "down" => return Err(AccountsError("no answer".to_owned())),
+                "ALICE" => "alice",
+                "alice" | "anna" | "domain users" => name,
+                _ => return Ok(None),
+            };
+            Ok(Some(Account { name: found.to_owned(), uid: 1_000, gid: 1_000 }))
+        }
+
+        fn account_of(&self, _: u32) -> Result<Option<Account>, AccountsError> {
+            Ok(None)
+        }
+
+        fn lists_group(&self, group: &str) -> Result<bool, AccountsError> {
+            if group == "down" { Err(AccountsError("no answer".to_owned())) } else { Ok(group == "wheel") }
+        }
+
+        fn is_member(&self, _: Option<&Account>, _: &str) -> Result<bool, AccountsError> {
+            Ok(false)
+        }
+    }
+
     fn warned(rule: &str) -> Vec<String> {
         let folder = tempfile::tempdir().expect("a folder");
         for service in ["sshd", "sudo", "sudo-i", "su", "other"] {
             fs::write(folder.path().join(service), "").expect("a service");
         }
-        let account = |name: &str| match name {
-            "down" => Err("no answer".to_owned()),
-            "ALICE" => Ok(Some("alice".to_owned())),
-            "alice" | "anna" | "domain users" => Ok(Some(name.to_owned())),
-            _ => Ok(None),
-        };
-        let group =
-            |name: &str| if name == "down" { Err("no answer".to_owned()) } else { Ok(name == "wheel") };
-        let host = HostNames::of(&account, &group, &[folder.path()]);
+        let host = HostNames::of(&Directory, &[folder.path()]);
         let text = format!(
             "version = 1\nrequired_steps = 1\n[[factors]]\nid = 'a'\ntype = 'totp'\n[[rules]]\n{rule}\n"
         );

@@ -10,6 +10,7 @@ use crate::cli::qr::QrOutput;
 use crate::cli::{Context, output};
 use crate::verifier::credential::{Credential, MovingFactor};
 use crate::verifier::policy::Factor;
+use crate::verifier::username::Username;
 
 /// Shows the secret where it is new or `--qr` asks for it.
 ///
@@ -19,6 +20,7 @@ use crate::verifier::policy::Factor;
 pub fn show(
     context: &Context,
     arguments: &EnrollArguments,
+    user: &Username,
     factor: &Factor,
     credential: &Credential,
 ) -> Result<(), Failure> {
@@ -26,12 +28,12 @@ pub fn show(
         Some(form) => arguments.secret_file.is_none() || *form != QrOutput::None,
         None => arguments.secret_file.is_none(),
     };
-    let uri = to_uri(credential, &issuer(factor)?, arguments.user.as_str(), credential.first);
+    let uri = to_uri(credential, &issuer(factor)?, user.as_str(), credential.first);
     if context.json {
         if let (true, Some(form @ (QrOutput::Png(_) | QrOutput::Svg(_)))) = (shown, &arguments.qr) {
             form.draw(&uri)?;
         }
-        return print_facts(arguments, credential, shown.then_some(&uri));
+        return print_facts(user, credential, shown.then_some(&uri));
     }
     if !shown {
         return Ok(());
@@ -66,7 +68,7 @@ fn groups_of_four(base32: &str) -> Zeroizing<String> {
 }
 
 fn print_facts(
-    arguments: &EnrollArguments,
+    user: &Username,
     credential: &Credential,
     uri: Option<&Zeroizing<String>>,
 ) -> Result<(), Failure> {
@@ -75,7 +77,7 @@ fn print_facts(
         MovingFactor::Hotp => None,
     };
     let mut facts = json!({
-        "user": arguments.user.as_str(),
+        "user": user.as_str(),
         "factor": credential.factor.as_str(),
         "type": credential.moving.name(),
         "algorithm": credential.algorithm.name(),

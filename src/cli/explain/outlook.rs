@@ -1,6 +1,7 @@
 //! Whether a user could pass a chain now, and what stands in the way.
 
 use super::super::failure::Failure;
+use super::super::who::{another_account, renamed};
 use crate::store::FileStore;
 use crate::verifier::chain::Chain;
 use crate::verifier::credential::Credential;
@@ -8,9 +9,10 @@ use crate::verifier::draw::DrawSeed;
 use crate::verifier::login_state::LoginState;
 use crate::verifier::policy::{ChainSpec, Factor, FactorKind, Mode, OnWrongCode, ThrottlePolicy, Unenrolled};
 use crate::verifier::ports::{Claimant, Store};
-use crate::verifier::record::UserRecord;
+use crate::verifier::record::{UserRecord, same_account};
 use crate::verifier::request::Request;
 use crate::verifier::time::UnixTime;
+use crate::verifier::username::Username;
 
 /// What a user would meet at a chain.
 #[derive(Debug)]
@@ -30,8 +32,7 @@ pub struct Outlook {
 }
 
 impl Outlook {
-    /// Looks at what `request`'s user has enrolled and at the login state. `listed` is whether the system knows
-    /// the account.
+    /// Looks at what the account of `request` has enrolled and at the login state.
     ///
     /// # Errors
     ///
@@ -40,15 +41,17 @@ impl Outlook {
         spec: &ChainSpec,
         store: &FileStore,
         request: &Request,
-        listed: bool,
         throttle: &ThrottlePolicy,
         now: UnixTime,
     ) -> Result<Self, Failure> {
-        let claimant = store.find(&request.user)?;
+        let claimant = store.find(request.name())?;
+        let same = same_account(claimant.uid, request.uid());
         let (enrolled, missing): (Vec<Factor>, Vec<Factor>) =
-            spec.factors().cloned().partition(|factor| claimant.has_enrolled(factor));
+            spec.factors().cloned().partition(|factor| same && claimant.has_enrolled(factor));
         let genuine = enrolled.len() >= spec.required_steps();
-        let exempt = !genuine && listed && roll_out_holds(spec, now);
+        let other = other_account(store, request, &claimant)?;
+        let unenrolled_may = roll_out_holds(spec, now) && request.account.is_some();
+        let exempt = !genuine && other.is_none() && unenrolled_may;
         let mut outlook = Self {
             steps: steps(spec, &claimant, if genuine { &enrolled } else { &[] }),
             enrolled,
@@ -58,6 +61,7 @@ impl Outlook {
             recovery_codes: None,
         };
         let (record, login_state) = files_of(store, request)?;
+        outlook.obstacles.extend(other.filter(|_| !genuine));
         if !genuine && !exempt {
             outlook.obstacles.push(outlook.unenrolled(spec));
         }
@@ -96,6 +100,22 @@ fn steps(spec: &ChainSpec, claimant: &Claimant, drawn_from: &[Factor]) -> Vec<Fa
     let seed = DrawSeed::new(&claimant.draw_key, &claimant.user, claimant.attempt, spec.name());
     let chain = Chain::begin(&whole, |factor| claimant.has_enrolled(factor), claimant.attempt, &seed);
     chain.map(|chain| chain.next_batch().map(|step| step.factor.clone()).collect()).unwrap_or_default()
+}
+
+/// That the account is not the one that enrolled, if so.
+fn other_account(
+    store: &FileStore,
+    request: &Request,
+    claimant: &Claimant,
+) -> Result<Option<String>, Failure> {
+    let user = request.name();
+    if !same_account(claimant.uid, request.uid()) {
+        return Ok(Username::parse(user)
+            .ok()
+            .map(|user| another_account(&user, claimant.uid, request.uid())));
+    }
+    let holder = request.uid().map(|uid| store.holder_of(uid)).transpose()?.flatten();
+    Ok(holder.filter(|holder| holder.as_str() != user).map(|holder| renamed(&holder, user)))
 }
 
 fn roll_out_holds(spec: &ChainSpec, now: UnixTime) -> bool {

@@ -10,19 +10,22 @@ use crate::verifier::toml_values::{self as values, Misread, Value};
 pub(super) struct Document<'t> {
     pub(super) version: u64,
     pub(super) user: &'t str,
+    pub(super) uid: Option<u64>,
     pub(super) factors: Vec<FactorEntry<'t>>,
     pub(super) recovery: Option<RecoveryEntry<'t>>,
 }
 
 impl<'t> Document<'t> {
-    const KEYS: &'static [&'static str] = &["version", "user", "factors", "recovery"];
+    const KEYS: &'static [&'static str] = &["version", "user", "uid", "factors", "recovery"];
 
     pub(super) fn read(table: &'t DeTable<'t>) -> Result<Self, Misread> {
-        let (mut version, mut user, mut factors, mut recovery) = (None, None, Vec::new(), None);
+        let (mut version, mut user, mut uid, mut recovery) = (None, None, None, None);
+        let mut factors = Vec::new();
         for (key, value) in values::entries(table) {
             match key.get_ref().as_ref() {
                 "version" => version = Some(number(value)?),
                 "user" => user = Some(text(value)?),
+                "uid" => uid = Some(number(value)?),
                 "factors" => factors = values::list(value, FactorEntry::read)?.into_inner(),
                 "recovery" => recovery = Some(RecoveryEntry::read(value)?),
                 _ => return Err(Misread::unknown_key(key, Self::KEYS)),
@@ -32,6 +35,7 @@ impl<'t> Document<'t> {
         Ok(Self {
             version: version.ok_or_else(|| missing("version"))?,
             user: user.ok_or_else(|| missing("user"))?,
+            uid,
             factors,
             recovery,
         })

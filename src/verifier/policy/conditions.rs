@@ -28,7 +28,7 @@ impl Conditions {
             return Ok(true);
         };
         for group in groups.iter() {
-            if accounts.is_member(&login.request.user, group)? {
+            if accounts.is_member(login.request.account.as_ref(), group)? {
                 return Ok(true);
             }
         }
@@ -57,7 +57,7 @@ impl Conditions {
     fn hold_without_groups(&self, login: &Login<'_>) -> bool {
         let Login { request, address, terminal } = login;
         self.services.as_ref().is_none_or(|names| names.contains(&request.service))
-            && self.users.as_ref().is_none_or(|names| names.contains(&request.user))
+            && self.users.as_ref().is_none_or(|names| names.contains(request.name()))
             && self.from.as_ref().is_none_or(|networks| {
                 address.is_some_and(|address| networks.iter().any(|network| network.contains(address)))
             })
@@ -155,6 +155,7 @@ pub(super) mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::verifier::ports::Account;
 
     proptest! {
         #[test]
@@ -178,11 +179,19 @@ pub(super) mod tests {
     struct Members(BTreeSet<String>);
 
     impl Accounts for Members {
-        fn lists(&self, user: &str) -> Result<bool, AccountsError> {
-            panic!("asked about the account {user}")
+        fn account(&self, name: &str) -> Result<Option<Account>, AccountsError> {
+            panic!("asked about the account {name}")
         }
 
-        fn is_member(&self, _user: &str, group: &str) -> Result<bool, AccountsError> {
+        fn account_of(&self, uid: u32) -> Result<Option<Account>, AccountsError> {
+            panic!("asked about the account {uid}")
+        }
+
+        fn lists_group(&self, group: &str) -> Result<bool, AccountsError> {
+            panic!("asked about the group {group}")
+        }
+
+        fn is_member(&self, _: Option<&Account>, group: &str) -> Result<bool, AccountsError> {
             Ok(self.0.contains(group))
         }
     }

@@ -66,6 +66,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
+    use crate::verifier::ports::Account;
 
     #[test]
     fn the_first_rule_that_holds_decides() {
@@ -86,10 +87,10 @@ mod tests {
     #[test]
     fn groups_are_asked_only_when_everything_else_holds() {
         let policy = parse("[[rules]]\nservices=['sudo']\ngroups=['wheel']\naction='deny'\n");
-        let decision = policy.decide(&Request::new("sshd", "alice"), &Groups::new(&[])).unwrap();
+        let decision = policy.decide(&login("sshd", "alice"), &Groups::new(&[])).unwrap();
         assert_eq!(shown(&policy, &decision), "chain default");
         let asked = Groups::new(&[("alice", "wheel", Ok(true))]);
-        let decision = policy.decide(&Request::new("sudo", "alice"), &asked).unwrap();
+        let decision = policy.decide(&login("sudo", "alice"), &asked).unwrap();
         assert_eq!(shown(&policy, &decision), "rule 0: deny");
         asked.assert_all_asked();
     }
@@ -98,7 +99,7 @@ mod tests {
     fn any_group_of_a_rule_is_enough_and_ends_the_asking() {
         let policy = parse("[[rules]]\ngroups=['a', 'b', 'c']\naction='exempt'\n");
         let asked = Groups::new(&[("alice", "a", Ok(false)), ("alice", "b", Ok(true))]);
-        let decision = policy.decide(&Request::new("sshd", "alice"), &asked).unwrap();
+        let decision = policy.decide(&login("sshd", "alice"), &asked).unwrap();
         assert_eq!(decision, Decision::Exempt { rule: 0 });
         asked.assert_all_asked();
     }
@@ -107,7 +108,7 @@ mod tests {
     fn no_member_of_any_group_means_the_next_rule() {
         let policy = parse("[[rules]]\ngroups=['a']\naction='exempt'\n[[rules]]\naction='deny'\n");
         let asked = Groups::new(&[("alice", "a", Ok(false))]);
-        let decision = policy.decide(&Request::new("sshd", "alice"), &asked).unwrap();
+        let decision = policy.decide(&login("sshd", "alice"), &asked).unwrap();
         assert_eq!(decision, Decision::Deny { rule: 1 });
         asked.assert_all_asked();
     }
@@ -117,7 +118,7 @@ mod tests {
         let policy = parse("[[rules]]\ngroups=['a']\naction='deny'\n[[rules]]\naction='exempt'\n");
         let outage = AccountsError("sssd".to_owned());
         let asked = Groups::new(&[("alice", "a", Err(outage.clone()))]);
-        assert_eq!(policy.decide(&Request::new("sshd", "alice"), &asked), Err(outage));
+        assert_eq!(policy.decide(&login("sshd", "alice"), &asked), Err(outage));
         asked.assert_all_asked();
     }
 
@@ -138,6 +139,12 @@ mod tests {
         ("users are exact", "sudo", "Bob", "", "", "rule 3: chain admin"),
     ];
 
+    /// A login of an account that is listed under its own name.
+    fn login(service: &str, user: &str) -> Request {
+        let account = Account { name: user.to_owned(), uid: 1_000, gid: 1_000 };
+        Request { account: Some(account), ..Request::new(service, user) }
+    }
+
     /// Answers exactly the expected questions, in their order.
     struct Groups(RefCell<Vec<Answer>>);
 
@@ -154,11 +161,20 @@ mod tests {
     }
 
     impl Accounts for Groups {
-        fn lists(&self, user: &str) -> Result<bool, AccountsError> {
-            panic!("asked about the account {user}")
+        fn account(&self, name: &str) -> Result<Option<Account>, AccountsError> {
+            panic!("asked about the account {name}")
         }
 
-        fn is_member(&self, user: &str, group: &str) -> Result<bool, AccountsError> {
+        fn account_of(&self, uid: u32) -> Result<Option<Account>, AccountsError> {
+            panic!("asked about the account {uid}")
+        }
+
+        fn lists_group(&self, group: &str) -> Result<bool, AccountsError> {
+            panic!("asked about the group {group}")
+        }
+
+        fn is_member(&self, account: Option<&Account>, group: &str) -> Result<bool, AccountsError> {
+            let user = account.map_or("", |account| &account.name);
             let Some((known_user, known_group, answer)) = self.0.borrow_mut().pop() else {
                 panic!("asked whether {user} is in {group}")
             };

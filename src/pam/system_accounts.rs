@@ -1,0 +1,153 @@
+//! The account and group databases of this host, asked through NSS, so that LDAP and SSSD count.
+//!
+//! libc is called here, not a crate: the crates at hand end at groups of a mebibyte, or take a database that did not
+//! answer for a name that is not listed.
+
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::ptr;
+
+use libc::{gid_t, group, passwd};
+use nix::errno::Errno;
+use nix::unistd::{Gid, getgrouplist};
+
+use crate::verifier::ports::{Account, Accounts, AccountsError};
+
+/// `passwd` and `group` as nsswitch.conf(5) says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemAccounts;
+
+impl Accounts for SystemAccounts {
+    fn account(&self, name: &str) -> Result<Option<Account>, AccountsError> {
+        // Names with NUL exist nowhere.
+        let Ok(wanted) = CString::new(name) else { return Ok(None) };
+        // SAFETY: getpwnam_r(3) with a NUL-terminated name and the buffer that `ask` hands on; the entry is read
+        // while the buffer stands.
+        let answer = ask(
+            |entry, buffer, length, found| unsafe {
+                libc::getpwnam_r(wanted.as_ptr(), entry, buffer, length, found)
+            },
+            to_account,
+        );
+        answer.map_err(|failure| failure.at("the account", name))
+    }
+
+    fn account_of(&self, uid: u32) -> Result<Option<Account>, AccountsError> {
+        // SAFETY: getpwuid_r(3), as above.
+        let answer = ask(
+            |entry, buffer, length, found| unsafe { libc::getpwuid_r(uid, entry, buffer, length, found) },
+            to_account,
+        );
+        answer.map_err(|failure| failure.at("the account of user id", &uid.to_string()))
+    }
+
+    fn lists_group(&self, group: &str) -> Result<bool, AccountsError> {
+        Ok(find_group(group, |_, _| ())?.is_some())
+    }
+
+    fn is_member(&self, account: Option<&Account>, group: &str) -> Result<bool, AccountsError> {
+        let name = account.and_then(|account| CString::new(account.name.as_str()).ok());
+        let found = find_group(group, |gid, members| {
+            (gid, name.as_ref().is_some_and(|name| members.contains(name.as_c_str())))
+        })?;
+        let (Some((gid, is_named)), Some(account), Some(name)) = (found, account, name) else {
+            return Ok(false);
+        };
+        if is_named || gid == account.gid {
+            return Ok(true);
+        }
+        // A directory may leave members out of its groups, and tell groups of a member instead.
+        let groups = getgrouplist(&name, Gid::from_raw(account.gid));
+        let groups = groups.map_err(|error| Failure::System(error).at("the groups of", &account.name))?;
+        Ok(groups.contains(&Gid::from_raw(gid)))
+    }
+}
+
+/// What `read` makes of the number and the members of a group.
+fn find_group<T>(name: &str, read: impl Fn(gid_t, Members<'_>) -> T) -> Result<Option<T>, AccountsError> {
+    let Ok(wanted) = CString::new(name) else { return Ok(None) };
+    let answer = ask(
+        // SAFETY: getgrnam_r(3) with a NUL-terminated name and the buffer that `ask` hands on.
+        |entry, buffer, length, found| unsafe {
+            libc::getgrnam_r(wanted.as_ptr(), entry, buffer, length, found)
+        },
+        |entry: &group| Some(read(entry.gr_gid, Members(entry))),
+    );
+    answer.map_err(|failure| failure.at("the group", name))
+}
+
+/// The members that a group names.
+struct Members<'a>(&'a group);
+
+impl Members<'_> {
+    fn contains(&self, name: &CStr) -> bool {
+        let mut member = self.0.gr_mem;
+        while !member.is_null() {
+            // SAFETY: gr_mem is an array of texts that ends with null (getgrnam(3)), aligned as the entry says.
+            let text = unsafe { member.read_unaligned() };
+            if text.is_null() {
+                break;
+            }
+            // SAFETY: not null, and NUL-terminated as all texts of an entry.
+            if unsafe { CStr::from_ptr(text) } == name {
+                return true;
+            }
+            // SAFETY: the one that was read was not the last.
+            member = unsafe { member.add(1) };
+        }
+        false
+    }
+}
+
+fn to_account(entry: &passwd) -> Option<Account> {
+    if entry.pw_name.is_null() {
+        return None;
+    }
+    // SAFETY: not null, and NUL-terminated (getpwnam(3)).
+    let name = unsafe { CStr::from_ptr(entry.pw_name) }.to_string_lossy().into_owned();
+    Some(Account { name, uid: entry.pw_uid, gid: entry.pw_gid })
+}
+
+const FIRST_BYTES: usize = 4 * 1_024;
+/// A group of two million members; what is larger is a fault of the directory.
+const MOST_BYTES: usize = 64 * 1_024 * 1_024;
+
+/// Calls a function of the `get..._r` family with a buffer that grows until the answer fits, and reads the entry.
+fn ask<E, T>(
+    call: impl Fn(*mut E, *mut c_char, usize, *mut *mut E) -> c_int,
+    read: impl Fn(&E) -> Option<T>,
+) -> Result<Option<T>, Failure> {
+    let mut bytes = FIRST_BYTES;
+    loop {
+        let mut buffer = vec![0_u8; bytes];
+        let mut entry = std::mem::MaybeUninit::<E>::zeroed();
+        let mut found = ptr::null_mut();
+        let code = call(entry.as_mut_ptr(), buffer.as_mut_ptr().cast(), bytes, &raw mut found);
+        match code {
+            0 if found.is_null() => return Ok(None),
+            // SAFETY: 0 and a result say that `found` points to the entry, which is filled.
+            0 => return Ok(read(unsafe { &*found })),
+            libc::EINTR => {}
+            libc::ERANGE if bytes < MOST_BYTES => bytes = bytes.saturating_mul(4).min(MOST_BYTES),
+            libc::ERANGE => return Err(Failure::TooLarge),
+            error => return Err(Failure::System(Errno::from_raw(error))),
+        }
+    }
+}
+
+/// Why there is no answer.
+enum Failure {
+    /// The system's own error.
+    System(Errno),
+    /// More than [`MOST_BYTES`].
+    TooLarge,
+}
+
+impl Failure {
+    fn at(self, what: &str, name: &str) -> AccountsError {
+        let why = match self {
+            Self::System(error) => error.desc().to_owned(),
+            Self::TooLarge => format!("the answer is larger than {} MiB", MOST_BYTES >> 20),
+        };
+        AccountsError(format!("looking up {what} `{name}`: {why}"))
+    }
+}
