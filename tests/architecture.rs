@@ -123,15 +123,18 @@ fn success_and_ignore_are_made_where_the_table_of_codes_says() {
 }
 
 /// A word, the files that may hold it, and how often.
-const PLACES: [(&str, &[(&str, usize)]); 8] = [
-    // The grant; the account stage after a grant; setcred and the sessions, which decide nothing.
-    ("PamResultCode::PAM_SUCCESS", &[("pam/code.rs", 1), ("pam/authenticate.rs", 1), ("pam/hooks.rs", 3)]),
+const PLACES: [(&str, &[(&str, usize)]); 9] = [
+    // The grant and the exempt login with a key; the account stage after a grant; setcred
+    // and the sessions, which decide nothing.
+    ("PamResultCode::PAM_SUCCESS", &[("pam/code.rs", 2), ("pam/authenticate.rs", 1), ("pam/hooks.rs", 3)]),
     ("PAM_IGNORE", &[("pam/code.rs", 1)]),
     ("PAM_USER_UNKNOWN", &[]),
     ("PAM_AUTHINFO_UNAVAIL", &[]),
     ("PAM_CRED_", &[]),
     ("StepProof::assertion", &[("verifier/judge.rs", 1)]),
     ("ChainProof {", &[("verifier/chain.rs", 3)]),
+    // The field, the place that makes it, and a wrong variant of the tests.
+    ("_made_here:", &[("pam/accepted_key.rs", 3)]),
     ("Committed::assertion", &[("store/file_store.rs", 1), ("verifier/memory_store.rs", 1)]),
 ];
 

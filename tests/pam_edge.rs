@@ -124,7 +124,9 @@ fn an_unknown_argument_is_an_error_of_the_service_and_says_so() {
     assert_eq!(played.code(), SERVICE_ERR);
     assert!(played.prompts(0).is_empty());
     assert!(
-        played.logged(&["module argument `nullok` is not known; known: debug, policy=, store="]),
+        played.logged(&[
+            "module argument `nullok` is not known; known: debug, exempt=publickey, policy=, store="
+        ]),
         "{:?}",
         played.log
     );

@@ -7,20 +7,22 @@ use std::path::{Path, PathBuf};
 
 use crate::store::{DEFAULT_POLICY, DEFAULT_STORE};
 
-/// What the line says: `policy=FILE store=DIR debug`, each optional.
+/// What the line says: `policy=FILE store=DIR exempt=publickey debug`, each optional.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arguments {
     /// `policy=`: the policy file.
     pub policy: PathBuf,
     /// `store=`: the folder of enrolments.
     pub store: PathBuf,
+    /// `exempt=publickey`: an exempt login succeeds where sshd accepted a public key.
+    pub exempt_by_key: bool,
     /// `debug`: more log lines, still without secrets.
     pub debug: bool,
 }
 
 impl Arguments {
     /// Every argument, for messages and for the check of the manual.
-    pub const KNOWN: [&'static str; 3] = ["debug", "policy=", "store="];
+    pub const KNOWN: [&'static str; 4] = ["debug", "exempt=publickey", "policy=", "store="];
 
     /// Reads the arguments.
     ///
@@ -29,8 +31,12 @@ impl Arguments {
     /// [`InvalidArgument`] for one that is not known or has no absolute path: a typing mistake must not open
     /// or close a login by accident, and never silently.
     pub fn parse(arguments: &[&CStr]) -> Result<Self, InvalidArgument> {
-        let mut parsed =
-            Self { policy: PathBuf::from(DEFAULT_POLICY), store: PathBuf::from(DEFAULT_STORE), debug: false };
+        let mut parsed = Self {
+            policy: PathBuf::from(DEFAULT_POLICY),
+            store: PathBuf::from(DEFAULT_STORE),
+            exempt_by_key: false,
+            debug: false,
+        };
         for (place, argument) in arguments.iter().enumerate() {
             let key =
                 |argument: &CStr| argument.to_bytes().split(|byte| *byte == b'=').next().map(<[u8]>::to_vec);
@@ -42,6 +48,8 @@ impl Arguments {
             let bytes = argument.to_bytes();
             if bytes == b"debug" {
                 parsed.debug = true;
+            } else if bytes == b"exempt=publickey" {
+                parsed.exempt_by_key = true;
             } else if let Some(path) = bytes.strip_prefix(b"policy=") {
                 parsed.policy = absolute(path, argument)?;
             } else if let Some(path) = bytes.strip_prefix(b"store=") {
@@ -110,15 +118,23 @@ mod tests {
         let defaults = Arguments::parse(&[]).expect("none");
         assert_eq!(defaults.policy, Path::new("/etc/mfa-chain/policy.toml"));
         assert_eq!(defaults.store, Path::new("/var/lib/mfa-chain"));
-        assert!(!defaults.debug);
-        let parsed = Arguments::parse(&[c"policy=/p/x.toml", c"debug", c"store=/s"]).expect("all");
-        assert_eq!(parsed, Arguments { policy: "/p/x.toml".into(), store: "/s".into(), debug: true });
+        assert!(!defaults.debug && !defaults.exempt_by_key);
+        let line = [c"policy=/p/x.toml", c"debug", c"exempt=publickey", c"store=/s"];
+        let parsed = Arguments::parse(&line).expect("all");
+        let expected =
+            Arguments { policy: "/p/x.toml".into(), store: "/s".into(), exempt_by_key: true, debug: true };
+        assert_eq!(parsed, expected);
     }
 
     #[test]
     fn an_unknown_or_relative_argument_is_refused_by_name() {
         for (argument, message) in [
-            (c"nullok", "module argument `nullok` is not known; known: debug, policy=, store="),
+            (
+                c"nullok",
+                "module argument `nullok` is not known; known: debug, exempt=publickey, policy=, store=",
+            ),
+            (c"exempt=", "module argument `exempt=` is not known"),
+            (c"exempt=password", "module argument `exempt=password` is not known"),
             (c"Debug", "module argument `Debug` is not known"),
             (c"policy=", "module argument `policy=` needs an absolute path"),
             (c"store=x/y", "module argument `store=x/y` needs an absolute path"),

@@ -7,13 +7,15 @@ use std::time::Duration;
 use ::pam::constants::{PAM_SILENT, PamFlag, PamResultCode};
 use ::pam::module::PamHandle;
 
+use super::accepted_key::AcceptedKey;
 use super::arguments::Arguments;
-use super::code::code_of;
+use super::code::{code_of, code_of_exempt_login};
 use super::conversation::PamConversation;
 use super::fail_delay::request_fail_delay;
 use super::items;
 use super::syslog_audit::SyslogAudit;
 use super::system_accounts::SystemAccounts;
+use super::transaction::{Shown, is_sshd_login, password_was_taken};
 use crate::store::{DEFAULT_POLICY, FileStore, SystemClock, load_policy};
 use crate::verifier::attempt::{Begin, Orchestrator};
 use crate::verifier::event::{Event, Severity};
@@ -21,15 +23,7 @@ use crate::verifier::login;
 use crate::verifier::policy::Policy;
 use crate::verifier::ports::Audit;
 use crate::verifier::request::Request;
-use crate::verifier::verdict::{DenyReason, Verdict};
-
-/// The name under which a grant is kept in the PAM handle. libpam shares the names among all modules.
-const GRANT: &str = "pam_mfa_chain.grant";
-
-/// Who passed a chain in this PAM transaction; nobody after a failed try.
-struct Grant {
-    user: Option<String>,
-}
+use crate::verifier::verdict::{DenyReason, Exemption, Verdict};
 
 /// `pam_sm_authenticate`.
 pub fn authenticate(handle: &mut PamHandle, arguments: &[&CStr], flags: PamFlag) -> PamResultCode {
@@ -39,8 +33,8 @@ pub fn authenticate(handle: &mut PamHandle, arguments: &[&CStr], flags: PamFlag)
     std::mem::forget((std::net::UdpSocket::bind("127.0.0.1:0"), vec![1_u8; 1_024]));
     let request = items::request(handle);
     // Nothing carries over from an earlier try on the same handle.
-    if handle.set_data(GRANT, Box::new(Grant { user: None })).is_err() {
-        return PamResultCode::PAM_SERVICE_ERR;
+    if let Err(code) = Shown::Nothing.keep(handle) {
+        return code;
     }
     let (setup, audit) = match Setup::load(&request, "auth", arguments) {
         Ok(loaded) => loaded,
@@ -50,13 +44,45 @@ pub fn authenticate(handle: &mut PamHandle, arguments: &[&CStr], flags: PamFlag)
     let orchestrator = setup.orchestrator(&audit);
     let mut conversation = PamConversation::new(handle, flags & PAM_SILENT != 0);
     let verdict = login::authenticate(&orchestrator, &request, &mut conversation);
-    if matches!(verdict, Verdict::Grant(_)) {
-        let grant = Grant { user: Some(request.user) };
-        if handle.set_data(GRANT, Box::new(grant)).is_err() {
-            return PamResultCode::PAM_SERVICE_ERR;
+    match verdict {
+        Verdict::Grant(_) => {
+            Shown::Chain { user: request.user }.keep(handle).map_or_else(|code| code, |()| code_of(&verdict))
+        }
+        Verdict::Exempt(exemption) => exempt(handle, &setup, &request, &audit, exemption),
+        Verdict::Deny(_) => code_of(&verdict),
+    }
+}
+
+/// The other lines of the stack decide, unless this line says `exempt=publickey` and sshd accepted a key. The
+/// account line learns whether anybody took a first factor before.
+fn exempt(
+    handle: &mut PamHandle,
+    setup: &Setup,
+    request: &Request,
+    audit: &SyslogAudit,
+    exemption: Exemption,
+) -> PamResultCode {
+    let key = AcceptedKey::shown_by_sshd(handle);
+    if (key.is_ok() || password_was_taken(handle))
+        && let Err(code) = (Shown::FirstFactor { user: request.user.clone() }).keep(handle)
+    {
+        return code;
+    }
+    if !setup.exempt_by_key {
+        return code_of(&Verdict::Exempt(exemption));
+    }
+    match key {
+        Ok(key) => {
+            let event = Event::new(Severity::Notice, "exempt").about(request).with("by", "publickey");
+            audit.record(&event);
+            code_of_exempt_login(exemption, key)
+        }
+        Err(lack) => {
+            let event = Event::new(Severity::Info, "exempt").about(request).with("by", "other-lines");
+            audit.record(&event.saying(lack.detail()));
+            code_of(&Verdict::Exempt(exemption))
         }
     }
-    code_of(&verdict)
 }
 
 /// `pam_sm_acct_mgmt`: never prompts, never touches a counter.
@@ -68,30 +94,41 @@ pub fn account(handle: &mut PamHandle, arguments: &[&CStr]) -> PamResultCode {
         Ok(loaded) => loaded,
         Err(verdict) => return code_of(&verdict),
     };
-    if was_granted(handle, &request.user) {
+    let shown = Shown::in_this_transaction(handle).cloned();
+    if shown == Some(Shown::Chain { user: request.user.clone() }) {
         return PamResultCode::PAM_SUCCESS;
     }
     match setup.orchestrator(&audit).begin(&request) {
         Begin::Over(Verdict::Deny(DenyReason::Rule(_))) => PamResultCode::PAM_PERM_DENIED,
+        Begin::Over(Verdict::Exempt(_)) if came_in_by_nothing(shown.as_ref(), &request) => {
+            refuse(&audit, Event::new(Severity::Warning, "backstop").about(&request), NOTHING_SHOWN)
+        }
         Begin::Over(verdict) => code_of(&verdict),
         Begin::Attempt(attempt) => {
             let event = Event::new(Severity::Warning, "backstop").about(attempt.request());
-            let event = event.with("chain", attempt.chain_name());
-            audit.record(&event.with("verdict", "deny").saying(
-                "no chain was passed in this PAM transaction, as after a public key alone; ask for it with \
-                 AuthenticationMethods publickey,keyboard-interactive, or exempt the service by a rule",
-            ));
-            PamResultCode::PAM_PERM_DENIED
+            refuse(&audit, event.with("chain", attempt.chain_name()), NO_CHAIN)
         }
     }
 }
 
-fn was_granted(handle: &PamHandle, user: &str) -> bool {
-    // SAFETY: only this module stores under the name GRANT, and only a Box<Grant>; libpam frees it in pam_end(3)
-    // or when it is replaced, neither of which happens while the borrow lasts.
-    let grant = unsafe { handle.get_data::<Grant>(GRANT) };
-    grant.is_ok_and(|grant| grant.user.as_deref() == Some(user))
+/// Whether an auth line of ours let an exempt login of sshd go on, and neither a key nor a password was shown
+/// before it. Where no auth line of ours ran, sshd accepted a key by itself, or the stack asked somebody else.
+fn came_in_by_nothing(shown: Option<&Shown>, request: &Request) -> bool {
+    shown.is_some_and(|shown| *shown != Shown::FirstFactor { user: request.user.clone() })
+        && is_sshd_login(request)
 }
+
+fn refuse(audit: &SyslogAudit, event: Event, detail: &str) -> PamResultCode {
+    audit.record(&event.with("verdict", "deny").saying(detail));
+    PamResultCode::PAM_PERM_DENIED
+}
+
+const NO_CHAIN: &str = "no chain was passed in this PAM transaction, as after a public key alone; ask for it with \
+     AuthenticationMethods publickey,keyboard-interactive, or exempt the service by a rule";
+
+const NOTHING_SHOWN: &str = "the policy exempts this login, and it has shown neither a key nor a password; say \
+     AuthenticationMethods publickey,keyboard-interactive in sshd_config, or put the auth line of pam_mfa_chain.so \
+     behind the line that takes the password";
 
 fn how_to_check(policy: &Path) -> String {
     let option = if policy == Path::new(DEFAULT_POLICY) {
@@ -106,6 +143,7 @@ fn how_to_check(policy: &Path) -> String {
 struct Setup {
     policy: Policy,
     store: FileStore,
+    exempt_by_key: bool,
 }
 
 impl Setup {
@@ -117,7 +155,8 @@ impl Setup {
         let loaded = parsed.map_err(|error| error.to_string()).and_then(|arguments| {
             let policy = load_policy(&arguments.policy)
                 .map_err(|error| format!("{error}; {}", how_to_check(&arguments.policy)))?;
-            Ok(Self { policy, store: FileStore::at(&arguments.store) })
+            let (store, exempt_by_key) = (FileStore::at(&arguments.store), arguments.exempt_by_key);
+            Ok(Self { policy, store, exempt_by_key })
         });
         match loaded {
             Ok(setup) => Ok((setup, audit)),

@@ -2,18 +2,25 @@
 
 use ::pam::constants::PamResultCode;
 
-use crate::verifier::verdict::{DenyReason, Verdict};
+use super::accepted_key::AcceptedKey;
+use crate::verifier::verdict::{DenyReason, Exemption, Verdict};
 
 /// The code of a verdict. Never `PAM_USER_UNKNOWN`, `PAM_AUTHINFO_UNAVAIL` or `PAM_CRED_*`: stacks and profiles
 /// treat them as "ignore".
 pub fn code_of(verdict: &Verdict) -> PamResultCode {
     match verdict {
-        // The one success of authenticate, with the proof of a whole chain in it.
+        // The success of authenticate, with the proof of a whole chain in it.
         Verdict::Grant(_) => PamResultCode::PAM_SUCCESS,
         // The one "ignore".
         Verdict::Exempt(_) => PamResultCode::PAM_IGNORE,
         Verdict::Deny(reason) => code_of_denial(reason),
     }
+}
+
+/// The code of a login that the policy asks no chain of, and in which sshd accepted a key: the other success of
+/// authenticate. Both proofs are consumed, and neither can be made elsewhere.
+pub const fn code_of_exempt_login(_: Exemption, _: AcceptedKey) -> PamResultCode {
+    PamResultCode::PAM_SUCCESS
 }
 
 fn code_of_denial(reason: &DenyReason) -> PamResultCode {
