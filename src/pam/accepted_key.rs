@@ -90,7 +90,7 @@ fn names_a_key(methods: &str) -> bool {
     })
 }
 
-/// Where sshd lists the methods that it accepted, a line each (OpenSSH, auth-pam.c, expose_authinfo).
+/// Where sshd lists the methods that it accepted, a line each (`expose_authinfo` in auth-pam.c of OpenSSH).
 const AUTH_INFO: &CStr = c"SSH_AUTH_INFO_0";
 
 #[link(name = "pam")]

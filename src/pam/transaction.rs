@@ -7,7 +7,7 @@ use ::pam::module::PamHandle;
 use super::accepted_key::runs_in_sshd;
 use crate::verifier::request::Request;
 
-/// What a claimant showed to the auth line. It goes by name: an application may change PAM_USER in between.
+/// What a claimant showed to the auth line. It goes by name: an application may change `PAM_USER` in between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shown {
     /// Nothing that counts: the try failed or is not over, or the login is exempt and nobody took a first factor.

@@ -41,6 +41,9 @@ impl Request {
     /// itself.
     #[must_use]
     pub fn name(&self) -> &str {
+        #[cfg(mfa_fault = "as-typed")]
+        return &self.user;
+        #[cfg(not(mfa_fault = "as-typed"))]
         self.account.as_ref().map_or(&self.user, |account| &account.name)
     }
 

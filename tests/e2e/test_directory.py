@@ -19,7 +19,7 @@ ROLL_OUT = policy.TWO_TOTP.replace("required_steps", 'unenrolled = "exempt"\nunt
 @pytest.fixture(scope="session")
 def nss_module(tmp_path_factory):
     """An NSS module that stands for SSSD, winbind or nslcd with names that know no case."""
-    source = Path(__file__).parent / "machine" / "nss_spellings.c"
+    source = Path(__file__).parent.parent / "stage" / "nss_spellings.c"
     built = tmp_path_factory.mktemp("nss") / "libnss_spellings.so.2"
     subprocess.run(["cc", "-Wall", "-Werror", "-shared", "-fPIC", "-o", built, source], check=True)
     return built

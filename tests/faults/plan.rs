@@ -73,6 +73,8 @@ pub const ROWS: &[Row] = &[
     Row { name: "F15s", what: "logins through sshd", run: crate::through_sshd::soak },
     Row { name: "F16", what: "the standards, and other modules", run: crate::compatibility::compatibility },
     Row { name: "F17", what: "times of refusals", run: crate::timing::timing },
+    Row { name: "F18", what: "other spellings of an account", run: crate::spellings::spellings },
+    Row { name: "F19", what: "rules that no login can match", run: crate::entries::entries },
 ];
 
 /// What is to be run.

@@ -9,8 +9,10 @@ const WRONG: &str = "outcomes that the stack turns into something else";
 
 /// The module alone, and after a password that was right, as distributions write it; and whether a login that
 /// is exempt passes there: where the module stands alone, or `default=bad` counts its "ignore", nobody else says yes.
-const STACKS: [(&str, bool, &str); 6] = [
+const STACKS: [(&str, bool, &str); 7] = [
     ("required", false, "auth required MODULE\n"),
+    // This program is not sshd, so nothing that it says is a key.
+    ("exempt by key", false, "auth required MODULE exempt=publickey\n"),
     ("requisite before others", true, "auth requisite MODULE\nauth required pam_permit.so\n"),
     ("after a password", true, "auth required pam_debug.so auth=success\nauth required MODULE\n"),
     (

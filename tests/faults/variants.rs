@@ -49,6 +49,12 @@ pub const VARIANTS: &[Variant] = &[
     variant("bad-guest", "F15s", 0.001),
     variant("unknown-early", "F17", 0.01),
     variant("slow-if-enrolled", "F17", 0.01),
+    // Judges the name as it was typed.
+    variant("as-typed", "F18", 1.0),
+    // Passes over entries that can't be names.
+    variant("drop-entries", "F19", 1.0),
+    // Lets an exempt login in, whoever says that a key was shown.
+    variant("exempt-without-key", "F13", 1.0),
 ];
 
 /// A fault of the command: to replace an authenticator it takes two commands, and a kill can come between.

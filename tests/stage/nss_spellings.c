@@ -1,11 +1,12 @@
 /* An account database for the tests, as a directory service: it knows accounts by several spellings, and it can be
- * down. /run/nss-spellings has a line "TYPED ACCOUNT UID" for each spelling; while /run/nss-down is there nobody
- * answers. */
+ * down. The file that NSS_SPELLINGS names, or else /run/nss-spellings, has a line "TYPED ACCOUNT UID" for each
+ * spelling; while /run/nss-down is there nobody answers. */
 #include <errno.h>
 #include <grp.h>
 #include <nss.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,7 +18,8 @@ static enum nss_status find(const char *typed, long uid, struct passwd *result, 
     *error = ECONNREFUSED;
     return NSS_STATUS_UNAVAIL;
   }
-  FILE *table = fopen("/run/nss-spellings", "re");
+  const char *path = getenv("NSS_SPELLINGS");
+  FILE *table = fopen(path != NULL ? path : "/run/nss-spellings", "re");
   if (table == NULL) return NSS_STATUS_NOTFOUND;
   while (status == NSS_STATUS_NOTFOUND && fscanf(table, "%255s %255s %ld", spelling, account, &number) == 3) {
     if (typed != NULL ? strcmp(typed, spelling) != 0 : uid != number) continue;
