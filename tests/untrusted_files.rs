@@ -114,6 +114,60 @@ fn a_policy_that_others_can_write_or_exchange_is_refused() {
     assert!(refusal(&path).contains("policy.toml:1:8: "), "{}", refusal(&path));
 }
 
+#[test]
+fn a_policy_behind_a_symbolic_link_is_refused_with_its_target_and_the_cure() {
+    let dir = TempDir::new().expect("a folder");
+    let root = dir.path().canonicalize().expect("the folder itself");
+    let (real, link) = (root.join("real"), root.join("link"));
+    fs::create_dir(&real).expect("a folder");
+    chmod(&real, 0o700);
+    let path = real.join("policy.toml");
+    write_private(&path, "required_steps = 1\n[[factors]]\nid = \"phone\"\ntype = \"totp\"\n");
+    assert!(load_policy(&path).is_ok());
+    let refusal = |path: &Path| load_policy(path).expect_err("refused").to_string();
+    symlink("policy.toml", real.join("other.toml")).expect("a link");
+    let (from, to) = (path.display(), real.join("other.toml"));
+    let told = format!(
+        "it is a symbolic link to {from}; look at its content, then run `cp --remove-destination {from} {}`",
+        to.display()
+    );
+    assert!(refusal(&to).ends_with(&told), "{}", refusal(&to));
+    let cured = std::process::Command::new("cp").arg("--remove-destination").args([&path, &to]).status();
+    assert!(cured.expect("cp").success() && load_policy(&to).is_ok());
+    symlink("nowhere", real.join("none.toml")).expect("a link");
+    let dangling = refusal(&real.join("none.toml"));
+    assert!(dangling.contains("/nowhere; delete the link and write the file itself here"), "{dangling}");
+    symlink("real", &link).expect("a link");
+    let folder = refusal(&link.join("policy.toml"));
+    let cure = format!("name the folder itself: {}", real.display());
+    assert!(folder.contains("it is a symbolic link to") && folder.ends_with(&cure), "{folder}");
+}
+
+#[test]
+fn a_policy_in_another_encoding_is_refused_with_the_command_that_converts_it() {
+    let dir = TempDir::new().expect("a folder");
+    let path = dir.path().join("policy.toml");
+    let text =
+        "required_steps = 1\n[[factors]]\nid = \"phone\"\ntype = \"totp\"\nlabel = \"Phone\" # \u{e9}\n";
+    let utf_16 = |bytes: fn(u16) -> [u8; 2]| {
+        "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(bytes).collect()
+    };
+    let latin_1: Vec<u8> = text.chars().map(|letter| letter as u8).collect();
+    let cases: [(Vec<u8>, &str); 3] = [
+        (utf_16(u16::to_le_bytes), "1:1: is text in UTF-16; write it as UTF-8: `iconv -f UTF-16 -t UTF-8"),
+        (utf_16(u16::to_be_bytes), "1:1: is text in UTF-16; write it as UTF-8: `iconv -f UTF-16 -t UTF-8"),
+        (latin_1, "5:19: is not UTF-8; if it is Latin-1, convert it: `iconv -f LATIN1 -t UTF-8"),
+    ];
+    for (bytes, told) in cases {
+        write_private(&path, "");
+        fs::write(&path, bytes).expect("written");
+        let refused = load_policy(&path).expect_err("refused").to_string();
+        assert!(refused.contains(told), "{refused}");
+    }
+    write_private(&path, text);
+    assert!(load_policy(&path).is_ok());
+}
+
 fn put_symlink(path: &Path) {
     fs::rename(path, path.with_extension("real")).expect("moved");
     symlink(path.with_extension("real"), path).expect("a link");

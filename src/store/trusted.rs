@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
 use nix::unistd::{Uid, geteuid};
 use zeroize::Zeroizing;
@@ -52,7 +52,10 @@ impl TrustedDir {
         let without_links = open_without_links(path, flags);
         let depth = without_links.as_ref().map(|(_, depth)| *depth);
         let opened = without_links.map_or_else(|| open(path, flags, Mode::empty()), |(opened, _)| Ok(opened));
-        let descriptor = opened.map_err(|error| StoreError::io(path, "open the folder", error))?;
+        let descriptor = opened.map_err(|error| match std::fs::read_link(path) {
+            Ok(target) => StoreError::untrusted(path, linked_folder(&beside(path, &target))),
+            Err(_) => StoreError::io(path, "open the folder", error),
+        })?;
         let dir = Self { descriptor, path: path.to_owned(), checked_folders: RefCell::default() };
         dir.check_up_to_root(depth)?;
         Ok(dir)
@@ -83,12 +86,8 @@ impl TrustedDir {
         let path = self.path_of(name);
         let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
         let opened = openat(&self.descriptor, name, flags, Mode::empty());
-        let descriptor = opened.map_err(|error| match error {
-            Errno::ELOOP => StoreError::untrusted(
-                &path,
-                "it is a symbolic link; put the file itself here, or name its target",
-            ),
-            error => StoreError::io(&path, "open", error),
+        let descriptor = opened.map_err(|error| {
+            self.refuse_link(name).unwrap_or_else(|| StoreError::io(&path, "open", error))
         })?;
         let status = fstat(&descriptor).map_err(|error| StoreError::io(&path, "look at", error))?;
         check_file(&path, &status, readers)?;
@@ -98,6 +97,14 @@ impl TrustedDir {
             path,
             identity: identity(&status),
         })
+    }
+
+    /// The refusal of `name` where it is a symbolic link.
+    #[cold]
+    fn refuse_link(&self, name: &str) -> Option<StoreError> {
+        let path = self.path_of(name);
+        let target = beside(&path, Path::new(&readlinkat(&self.descriptor, name).ok()?));
+        Some(StoreError::untrusted(&path, linked_file(&path, &target)))
     }
 
     /// Whether the name of `file` still leads to it, and it is as safe as when it was opened.
@@ -273,6 +280,26 @@ fn check_folder(path: &Path, status: &FileStat) -> Result<(), StoreError> {
         return Err(StoreError::untrusted(path, writable(path, status.st_mode)));
     }
     Ok(())
+}
+
+/// What the link at `path` leads to, as seen from everywhere.
+fn beside(path: &Path, target: &Path) -> PathBuf {
+    path.parent().map_or_else(|| target.to_owned(), |folder| folder.join(target))
+}
+
+fn linked_file(path: &Path, target: &Path) -> String {
+    let (exists, path, target) = (target.is_file(), path.display(), target.display());
+    let cure = if exists {
+        format!("look at its content, then run `cp --remove-destination {target} {path}`")
+    } else {
+        "delete the link and write the file itself here".to_owned()
+    };
+    format!("it is a symbolic link to {target}; {cure}")
+}
+
+fn linked_folder(target: &Path) -> String {
+    let target = target.display();
+    format!("it is a symbolic link to {target}, which can be exchanged; name the folder itself: {target}")
 }
 
 fn check_owner(path: &Path, owner: u32) -> Result<(), StoreError> {
