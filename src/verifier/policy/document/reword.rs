@@ -154,6 +154,50 @@ mod tests {
         }
     }
 
+    #[test]
+    fn tables_and_lists_in_the_wrong_shape_are_told_with_the_heading_that_is_meant() {
+        for (text, told) in [
+            (
+                "[factors]\nid = 'x'",
+                "1:1: a table; it must be a list: write `[[factors]]`, and the name as `id`",
+            ),
+            ("[factors.phone]\ntype = 'totp'", "1:2: a table; it must be a list: write `[[factors]]`"),
+            ("[rules]\naction = 'deny'", "1:1: a table; it must be a list: write `[[rules]]`"),
+            ("[[prompt]]\necho = true", "1:1: a list; it must be a table: write `[prompt]`"),
+            ("[[throttle]]\nlock_after = 9", "1:1: a list; it must be a table: write `[throttle]`"),
+            ("[[chains]]\nfactors = ['a']", "1:1: a list; it must be a table: write `[chains.NAME]`"),
+            ("[[chains.admin]]\nfactors = ['a']", "1:1: a list; it must be a table: write `[chains.admin]`"),
+        ] {
+            let refused = super::super::tests::refusal(text);
+            assert!(refused.starts_with(told), "{text}: {refused}");
+        }
+        parsed(&format!(
+            "{FACTOR}[[rules]]\naction = 'deny'\n[prompt]\necho = true\n[chains.admin]\nfactors = ['phone']"
+        ));
+    }
+
+    #[test]
+    fn a_key_of_the_top_level_below_a_table_and_a_number_in_quotes_are_told_with_the_cure() {
+        let cure = "is a key of the top level, so write it above the first table";
+        for (key, table) in [
+            ("mode", "[[factors]]\nid = 'b'\ntype = 'totp'"),
+            ("until", "[prompt]"),
+            ("version", "[throttle]"),
+        ] {
+            let refused = super::super::tests::refusal(&format!("{FACTOR}{table}\n{key} = 1"));
+            assert!(
+                refused.contains(&format!("unknown key `{key}`; known: ")) && refused.ends_with(cure),
+                "{refused}"
+            );
+        }
+        for (key, value) in [("digits", "6"), ("period", "30"), ("window", "1")] {
+            let refused = super::super::tests::refusal(&format!("{FACTOR}{key} = \"{value}\""));
+            let told = format!("string \"{value}\"; it must be a whole number in range, without quotes");
+            assert!(refused.ends_with(&told), "{refused}");
+            parsed(&format!("{FACTOR}{key} = {value}"));
+        }
+    }
+
     const TEXTS: &[Case] = &[
         (
             "text with our words in it",
