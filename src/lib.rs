@@ -22,9 +22,10 @@
 //! - [`verifier`] is pure: no files, clock, environment, syslog or libpam.
 //! - [`store`] keeps the files and implements the ports `Store`, `Clock` and `Accounts`.
 //! - [`pam`] is the edge to libpam, and the only room with `unsafe`.
-//! - `cli` is the command; it sits behind the feature `cli`.
+//! - `host` reads what this host will do: PAM stacks, the settings of sshd.
+//! - `cli` is the command; it and `host` sit behind the feature `cli`.
 //!
-//! `pam` and `cli` name `store` and `verifier`, `store` names `verifier`, `verifier` names nobody, and
+//! `pam` and `cli` name `store` and `verifier`, `cli` names `host`, `store` names `verifier`, `verifier` names nobody, and
 //! `pam` and `cli` never name each other. `tests/architecture.rs` keeps this.
 
 #[cfg(panic = "abort")]
@@ -32,6 +33,8 @@ compile_error!("a panic must become PAM_ABORT: build with panic = \"unwind\"");
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+pub mod host;
 pub mod pam;
 pub mod store;
 pub mod verifier;

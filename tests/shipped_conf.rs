@@ -11,13 +11,13 @@ fn the_shipped_policy_asks_for_two_factors() {
     let policy = parse(SHIPPED);
     let chain = policy.default_chain();
     assert_eq!((chain.required_steps(), chain.factor_count()), (2, 2));
-    assert_eq!((policy.rules().len(), policy.named_chains().count()), (0, 0));
+    assert_eq!((policy.rules().len(), policy.named_chains().count()), (1, 0));
 }
 
 #[test]
 fn every_option_that_is_switched_off_is_valid_when_switched_on() {
     let policy = parse(&switch_on(SHIPPED, |_| true));
-    assert_eq!((policy.rules().len(), policy.named_chains().count(), policy.factors().len()), (3, 1, 3));
+    assert_eq!((policy.rules().len(), policy.named_chains().count(), policy.factors().len()), (4, 1, 3));
 }
 
 #[test]

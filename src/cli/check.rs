@@ -1,6 +1,7 @@
 //! `mfa-chain check`: whether the policy is valid, what it says, and what is likely not meant.
 
 mod advice;
+mod doors;
 mod enrolments;
 mod facts;
 mod host_names;
@@ -10,12 +11,14 @@ mod services;
 
 use serde_json::json;
 
+use self::doors::Doors;
 use self::enrolments::Enrolments;
-use self::host_names::{HostNames, SERVICE_FOLDERS};
+use self::host_names::HostNames;
 use super::Context;
 use super::arguments::CheckArguments;
 use super::failure::{Exit, Failure};
 use super::output::{print, print_json};
+use crate::host::stacks::SERVICE_FOLDERS;
 use crate::store::{FileStore, SystemClock, load_policy};
 use crate::verifier::ports::Clock;
 
@@ -32,6 +35,8 @@ pub fn run(context: &Context, _: &CheckArguments) -> Result<Exit, Failure> {
     let mut warnings = advice::on_policy(&policy, now);
     let host = HostNames::of(context.accounts, &SERVICE_FOLDERS);
     warnings.extend(rules::warnings(&policy, &host));
+    let doors = Doors::of_system();
+    warnings.extend(doors.warnings(&policy));
     warnings.extend(enrolments.warnings());
     warnings.extend(identities::warnings(&store, context.accounts));
     let file = context.policy.display();
@@ -45,6 +50,7 @@ pub fn run(context: &Context, _: &CheckArguments) -> Result<Exit, Failure> {
             "prompt": facts::prompt_json(&policy),
             "throttle": facts::throttle_json(&policy),
             "users": enrolments.users(),
+            "services": doors.to_json(),
             "warnings": warnings,
         }))?;
         return Ok(Exit::Done);
@@ -54,6 +60,7 @@ pub fn run(context: &Context, _: &CheckArguments) -> Result<Exit, Failure> {
         [] => "no warnings\n".to_owned(),
         warnings => format!("warnings\n  {}\n", warnings.join("\n  ")),
     };
-    print(&format!("{file}: valid\n\n{}\n{store}\n\n{warnings}", facts::text(&policy)))?;
+    let (facts, doors) = (facts::text(&policy), doors.to_text());
+    print(&format!("{file}: valid\n\n{facts}\nservices\n{doors}\n{store}\n\n{warnings}"))?;
     Ok(Exit::Done)
 }

@@ -7,9 +7,6 @@ use std::path::Path;
 
 use crate::verifier::ports::{Accounts, AccountsError};
 
-/// Where libpam looks for the files of services: the host's own, and those of packages (pam(8)).
-pub const SERVICE_FOLDERS: [&str; 4] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d", "/usr/etc/pam.d"];
-
 /// What is asked of a host. What could not be answered is kept, and told once.
 pub struct HostNames<'a> {
     accounts: &'a dyn Accounts,

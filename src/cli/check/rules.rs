@@ -77,7 +77,8 @@ fn on_services(rule: &Rule, host: &HostNames<'_>) -> Vec<String> {
                     "`{name}` is included by other files; name the services that include it"
                 ));
             }
-            (host.has_service(name) == Some(false)).then(|| {
+            // The shipped policy names all lockers, wherever it is installed.
+            (host.has_service(name) == Some(false) && !services::LOCKERS.contains(&name)).then(|| {
                 let near = host.near_services(name);
                 let cure = if near.is_empty() { "compare with `ls /etc/pam.d`".to_owned() } else { near };
                 format!("no service `{name}` has a file in /etc/pam.d, so the entry matches no login; {cure}")

@@ -32,6 +32,28 @@ pub const FAMILIES: &[Family] = &[
     family(&["smtp", "smtpd", "submission"], "a mail server starts PAM by the name of the protocol"),
 ];
 
+/// Lockers of the screen that run PAM as their user, not as root or through a helper of root: they can't read the
+/// store. The names are those of their service files.
+pub const LOCKERS: &[&str] = &[
+    "budgie-screensaver",
+    "cinnamon-screensaver",
+    "gtklock",
+    "hyprlock",
+    "i3lock",
+    "kde",
+    "kde-fingerprint",
+    "kde-smartcard",
+    "mate-screensaver",
+    "phosh",
+    "swaylock",
+    "vlock",
+    "waylock",
+    "xfce4-screensaver",
+    "xlock",
+    "xscreensaver",
+    "xsecurelock",
+];
+
 /// Whether logins of this service have no remote host: the caller is on this machine already.
 #[must_use]
 pub fn has_no_source(service: &str) -> bool {
