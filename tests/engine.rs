@@ -106,9 +106,9 @@ fn a_window_of_zero_takes_the_present_step_alone_and_a_wide_one_what_it_says() {
 fn an_accepted_code_and_all_before_it_are_never_accepted_again() {
     let world = two();
     assert!(world.login("alice", |factor| world.code(factor, 0)).granted());
-    for offset in [0, -1] {
+    for (offset, refusal) in [(0, Refusal::ReplayFromSource), (-1, Refusal::Replay)] {
         let ending = world.login("alice", |factor| world.code(factor, offset));
-        assert_eq!(*ending.reason(), DenyReason::Step(Refusal::Replay), "offset {offset}");
+        assert_eq!(*ending.reason(), DenyReason::Step(refusal), "offset {offset}");
     }
     assert!(world.login("alice", |factor| world.code(factor, 1)).granted());
 }
@@ -135,7 +135,8 @@ fn of_two_steps_with_the_same_digits_the_later_one_is_recorded() {
     assert_eq!(world.code("1234567890", 1), "468457");
     assert!(world.login("alice", |_| "468457".into()).granted());
     world.clock.advance(30);
-    assert_eq!(*world.login("alice", |_| "468457".into()).reason(), DenyReason::Step(Refusal::Replay));
+    let again = world.login("alice", |_| "468457".into());
+    assert_eq!(*again.reason(), DenyReason::Step(Refusal::ReplayFromSource));
 }
 
 #[test]
@@ -167,7 +168,7 @@ fn hotp_looks_ahead_as_far_as_the_policy_says_and_never_back() {
     assert!(world.login("alice", |factor| world.code(factor, 5)).granted());
     assert_eq!(
         *world.login("alice", |factor| world.code(factor, 5)).reason(),
-        DenyReason::Step(Refusal::Replay)
+        DenyReason::Step(Refusal::ReplayFromSource)
     );
     assert!(!world.login("alice", |factor| world.code(factor, 4)).granted());
     assert!(world.login("alice", |factor| world.code(factor, 6)).granted());
@@ -329,7 +330,7 @@ fn one_code_in_two_open_attempts_passes_one() {
     assert!(matches!(first.submit("phone", typed(&code)), Ok(Submission::Complete(_))));
     assert!(matches!(
         second.submit("phone", typed(&code)),
-        Ok(Submission::Reset(DenyReason::Step(Refusal::Replay)))
+        Ok(Submission::Reset(DenyReason::Step(Refusal::ReplayFromSource)))
     ));
 }
 

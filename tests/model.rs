@@ -3,6 +3,8 @@
 #![cfg(test)]
 #![allow(clippy::arithmetic_side_effects)] // an overflow fails the test
 
+#[path = "model/batch.rs"]
+mod batch;
 #[path = "model/histories.rs"]
 mod histories;
 #[path = "model/house.rs"]

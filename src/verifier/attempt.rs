@@ -278,6 +278,7 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
             .with("factor", outcome.factor.as_str())
             .with("outcome", word)
             .with_some("by", outcome.recovery.then_some("recovery-code"))
+            .with_some("charged", (outcome.result == Err(Refusal::ReplayFromSource)).then_some("no"))
             .with_number("failures", u64::from(failures));
         let wait = match outcome.result {
             Err(Refusal::Throttled { wait_seconds }) => event.with_number("wait", wait_seconds),

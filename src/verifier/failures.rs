@@ -176,6 +176,12 @@ impl FailureCounts {
         self.known.push(KnownSource { key: source, failures: Failures::default(), success_at: now });
     }
 
+    /// When a chain was passed from `source`, if none was passed from elsewhere since.
+    #[must_use]
+    pub fn last_passed_from(&self, source: SourceKey, now: UnixTime) -> Option<UnixTime> {
+        self.known.last().filter(|known| known.is_at(source, now)).map(|known| known.success_at)
+    }
+
     /// Forgets every failure; the sources stay known.
     pub fn forget(&mut self) {
         self.strangers = Failures::default();

@@ -53,11 +53,12 @@ pub fn judge(
     let another_account = another_account || !record.is_of(request.uid());
     let source = SourceKey::of(request, &state.draw_key);
     state.failures = std::mem::take(&mut state.failures).at(now);
+    let home = state.failures.last_passed_from(source, now);
     let mut judged = state.clone();
     let outcomes: Vec<StepOutcome> = chain
         .next_batch()
         .zip(answers)
-        .map(|(step, answer)| judge_step(chain, step, answer, record, &mut judged))
+        .map(|(step, answer)| judge_step(chain, step, answer, record, &mut judged, home))
         .map(|outcome| if another_account { outcome.refused(Refusal::AnotherAccount) } else { outcome })
         .collect();
 
@@ -78,10 +79,15 @@ pub fn judge(
 /// Writes one failure or, at the end of a whole chain, the success. Codes that were right stay burnt either
 /// way: whoever saw them must not use them (RFC 6238 §5.2).
 fn charge(state: &mut LoginState, chain: &Chain, outcomes: &[StepOutcome], source: SourceKey, now: UnixTime) {
+    let wrong: Vec<&StepOutcome> = outcomes.iter().filter(|outcome| outcome.result.is_err()).collect();
+    let replayed = |outcome: &&StepOutcome| outcome.result == Err(Refusal::ReplayFromSource);
+    // Nor does the draw move: it would be moved for nothing.
+    if !wrong.is_empty() && wrong.iter().all(replayed) {
+        return;
+    }
     if chain.is_untouched() {
         state.attempt = state.attempt.wrapping_add(1);
     }
-    let wrong: Vec<&StepOutcome> = outcomes.iter().filter(|outcome| outcome.result.is_err()).collect();
     let complete = outcomes.len() == chain.next_batch().count();
     if complete && wrong.is_empty() {
         if chain.next_batch_is_last() {
@@ -123,6 +129,7 @@ fn judge_step(
     answer: &Answer,
     record: &UserRecord,
     state: &mut LoginState,
+    home: Option<UnixTime>,
 ) -> StepOutcome {
     let enrolled = record.credential(&step.factor).filter(|_| chain.is_genuine());
     let digits = enrolled.map_or_else(Digits::default, |credential| credential.digits);
@@ -132,7 +139,7 @@ fn judge_step(
         Shape::SshdJunk => Err(Refusal::SshdJunk),
         Shape::Malformed => Err(Refusal::Malformed),
         Shape::Recovery(code) => judge_recovery_code(&code, record.recovery(), state, answer.at),
-        Shape::Code(code) => judge_code(&code, step, enrolled, state, answer.at),
+        Shape::Code(code) => judge_code(&code, step, enrolled, state, answer.at, home),
     };
     // The one place that makes a proof. Someone who has not enrolled the factor passes by no answer.
     let result = match (verified, enrolled) {
@@ -149,6 +156,7 @@ fn judge_code(
     enrolled: Option<&Credential>,
     state: &mut LoginState,
     at: UnixTime,
+    home: Option<UnixTime>,
 ) -> Result<(), Refusal> {
     let decoy = Credential::decoy(step.factor.id.clone(), step.factor.kind);
     let credential = enrolled.or(decoy.as_ref()).ok_or(Refusal::Unenrolled)?;
@@ -156,6 +164,13 @@ fn judge_code(
     let candidates = credential.candidates(step.factor.kind, at, mark.next);
     // One past the window is the ordinary case of an authenticator that runs ahead and was just used.
     let behind = candidates.end().saturating_add(1) < mark.next;
+    // Looked at whatever was typed and whoever types, so that the time tells nothing: the last accepted code, which
+    // may lie behind the window by now.
+    let last = mark.next.saturating_sub(1);
+    let is_last = credential.scan(code, last..=last, u64::MAX) == Scan::Replay && state.holds(&mark);
+    let is_from_source = home.is_some_and(|passed_at| passed_at >= mark.used_at);
+    #[cfg(mfa_fault = "replay-uncharged")]
+    let is_from_source = true;
     match credential.scan(code, candidates, mark.next) {
         Scan::Match(moving_factor) => {
             // Nothing is burnt of a decoy, which nobody holds.
@@ -164,7 +179,9 @@ fn judge_code(
             }
             Ok(())
         }
+        _ if is_last && is_from_source => Err(Refusal::ReplayFromSource),
         Scan::Replay => Err(Refusal::Replay),
+        Scan::NoMatch if is_last => Err(Refusal::Replay),
         Scan::NoMatch if behind => Err(Refusal::ClockBehind),
         Scan::NoMatch => Err(Refusal::WrongCode),
     }

@@ -79,6 +79,11 @@ impl LoginState {
         self.marks.iter().find(|mark| mark.credential == credential)
     }
 
+    /// Whether `mark` is kept as it is: what it says was accepted in a login, not by an enrolment.
+    pub(crate) fn holds(&self, mark: &ReplayMark) -> bool {
+        self.mark(mark.credential) == Some(mark)
+    }
+
     /// Burns `moving_factor` and everything before it.
     pub fn burn(&mut self, credential: &Credential, moving_factor: u64, now: UnixTime) {
         self.burn_at(self.mark_for(credential), moving_factor, now);

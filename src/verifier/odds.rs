@@ -91,6 +91,22 @@ mod tests {
         assert!((chance - 1e-4).abs() < 1e-12, "{chance}");
     }
 
+    /// An answer that is not charged is the last accepted code itself, which no step takes. So of the 10^6 codes a
+    /// guesser who is never charged for one still has `accepted` good ones among those that are charged, and the
+    /// charged tries are as many as ever: the free one adds 0 to the chance, and takes 1 of the wrong ones away.
+    #[test]
+    fn a_replay_that_costs_nothing_makes_no_guess_cheaper() {
+        let one = policy("required_steps = 1\n[[factors]]\nid = \"a\"\ntype = \"totp\"\n");
+        let (codes, accepted) = (1e6_f64, 3.0);
+        let charged = chance_of_one_try(one.default_chain());
+        assert!((charged - accepted / codes).abs() < 1e-12);
+        // Who knows the code types it for nothing and learns that it is used: the best guess among the others.
+        let informed = accepted / (codes - 1.0);
+        let tries = tries_within(365 * DAY, one.throttle());
+        let gain = chance_of_any(informed, tries) - chance_of_any(charged, tries);
+        assert!((0.0..1e-8).contains(&gain), "{gain}");
+    }
+
     #[test]
     fn a_day_has_a_cap_even_where_nothing_has_to_wait() {
         let text = "required_steps = 1\n[[factors]]\nid = \"a\"\ntype = \"totp\"\n[throttle]\nfree_failures = 20\nfirst_wait_seconds = 1\n\

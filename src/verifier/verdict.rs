@@ -91,6 +91,9 @@ pub enum Refusal {
     WrongCode,
     /// The code, or one after it, was accepted before.
     Replay,
+    /// The very last code that was accepted, once more from the source that it was accepted from: a client that opens
+    /// several connections with one code. It is not charged, for whoever knows that code is not guessing.
+    ReplayFromSource,
     /// A recovery code that was used, or that is none of this user's.
     WrongRecoveryCode,
     /// Not the shape of a code.
@@ -116,7 +119,7 @@ impl Refusal {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::WrongCode => "wrong-code",
-            Self::Replay => "replay",
+            Self::Replay | Self::ReplayFromSource => "replay",
             Self::WrongRecoveryCode => "wrong-recovery-code",
             Self::Malformed => "malformed",
             Self::ClockBehind => "clock-behind",

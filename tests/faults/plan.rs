@@ -75,6 +75,7 @@ pub const ROWS: &[Row] = &[
     Row { name: "F17", what: "times of refusals", run: crate::timing::timing },
     Row { name: "F18", what: "other spellings of an account", run: crate::spellings::spellings },
     Row { name: "F19", what: "rules that no login can match", run: crate::entries::entries },
+    Row { name: "F20", what: "one code once more", run: crate::replays::replays },
 ];
 
 /// What is to be run.

@@ -28,6 +28,7 @@ mod plan;
 mod power;
 mod private;
 mod races;
+mod replays;
 mod residue;
 mod scene;
 mod soak;

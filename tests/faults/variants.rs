@@ -53,6 +53,8 @@ pub const VARIANTS: &[Variant] = &[
     variant("as-typed", "F18", 1.0),
     // Passes over entries that can't be names.
     variant("drop-entries", "F19", 1.0),
+    // Charges no replay, wherever it comes from.
+    variant("replay-uncharged", "F20", 0.1),
     // Lets an exempt login in, whoever says that a key was shown.
     variant("exempt-without-key", "F13", 1.0),
 ];

@@ -15,9 +15,10 @@ use pam_mfa_chain::verifier::request::Request;
 use pam_mfa_chain::verifier::time::UnixTime;
 use pam_mfa_chain::verifier::verdict::{DenyReason, Refusal};
 
+use crate::batch::{Batch, Judged};
 use crate::histories::{Crash, Move, Typed};
 use crate::oracle;
-use crate::reference::{Batch, Judged, Reference};
+use crate::reference::Reference;
 use crate::scratch_store::{Scratch, name};
 use crate::world::{Listed, NOW, SetClock, totp, typed as response};
 

@@ -226,8 +226,15 @@ impl Ledger {
             })
             .collect();
         let junk = answers.iter().zip(&shapes).any(|(answer, shape)| has(answer) && *shape == Shape::Junk);
-        let judged = after != before;
-        assert!(judged || junk || before.failures.total() >= 5, "not judged, and nothing stood in the way");
+        // Who repeats the last accepted code where it was accepted is not charged.
+        let repeated = answers.iter().zip(&shapes).zip(&right).all(|((answer, shape), right)| {
+            *right || matches!(shape, Shape::Code(text) if has(answer) && self.is_last(&moved, answer, text))
+        });
+        let repeated = repeated && !right.iter().all(|right| *right);
+        let uncharged = before.failures == after.failures && before.attempt == after.attempt;
+        let judged = after != before && !(repeated && uncharged);
+        let stopped = junk || repeated || before.failures.total() >= 5;
+        assert!(judged || stopped, "not judged, and nothing stood in the way");
         assert!(!(judged && junk), "sshd's filler was charged");
         if !judged {
             return;
@@ -244,6 +251,12 @@ impl Ledger {
         if fate == Fate::Told && right.iter().all(|right| *right) {
             self.passed += answers.len();
         }
+    }
+
+    /// Whether `text` is the last code that was accepted of a factor, before these answers or among them.
+    fn is_last(&self, moved: &Self, answer: &Answer, text: &str) -> bool {
+        let ends = [self.next[answer.factor], moved.next[answer.factor]];
+        ends.iter().any(|next| *next > 0 && code(&secret(answer.factor), next - 1, 6) == text)
     }
 
     fn uses_code(&mut self, setting: &Setting, answer: &Answer, text: &str) -> bool {
