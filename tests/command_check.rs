@@ -28,11 +28,29 @@ fn a_valid_policy_is_told_in_full() {
 
 #[test]
 fn a_wrong_policy_is_told_with_its_place() {
-    let host = Host::with_policy("version = 1\n[[factors]]\nid = 'phone'\ntype = 'topt'\n");
+    let host = Host::with_policy("required_steps = 1\n[[factors]]\nid = 'phone'\ntype = 'topt'\n");
     let start = format!("mfa-chain: {}:4:8: ", host.policy().display());
     host.run(&["check"]).assert_fails(3, &start);
     host.run(&["check", "--json"]).assert_fails(3, &start);
     host.run(&["explain", "root", "--service", "sshd"]).assert_fails(3, &start);
+}
+
+#[test]
+fn check_tells_every_mistake_of_a_policy_and_other_commands_how_many() {
+    let host =
+        Host::with_policy("required_steps = 1\n[[factors]\nid = 'phone'\ntype = 'topt'\nwindow = 99\n");
+    let policy = host.policy().display().to_string();
+    let checked = host.run(&["check"]);
+    let lines: Vec<&str> = checked.err.lines().collect();
+    let starts = ["2:11: a bracket is missing", "4:8: unknown type", "5:10: `window` is 99"];
+    assert_eq!((checked.code, lines.len()), (3, starts.len()), "{lines:#?}");
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(&format!("mfa-chain: {policy}:{start}")), "{line}");
+    }
+    let explained = host.run(&["explain", "root", "--service", "sshd"]);
+    explained.assert_fails(3, &format!("mfa-chain: {policy}:2:11: "));
+    let more = format!("; and 2 more; `mfa-chain --policy {policy} check` lists them\n");
+    assert!(explained.err.ends_with(&more), "{}", explained.err);
 }
 
 #[test]

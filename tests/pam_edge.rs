@@ -118,6 +118,23 @@ fn files_that_cannot_be_trusted_are_an_error_of_the_service() {
 }
 
 #[test]
+fn the_log_has_the_first_mistake_of_a_policy_and_how_many_more() {
+    for (text, more) in [
+        ("required_steps = 1\n[[factors]]\nid = 'a'\ntype = 'b'\n", "check` tells whether it is mended"),
+        (
+            "required_steps = 0\n[[factors]]\nid = 'a'\ntype = 'b'\nx = 1\n",
+            "; and 2 more; `mfa-chain --policy ",
+        ),
+    ] {
+        let stage = Stage::new();
+        stage.write_policy(text);
+        let played = stage.play().codes(&right_codes(0)).run();
+        assert_eq!(played.code(), SERVICE_ERR, "{played:#?}");
+        assert!(played.logged(&["verdict=deny", "policy.toml:", more]), "{:?}", played.log);
+    }
+}
+
+#[test]
 fn an_unknown_argument_is_an_error_of_the_service_and_says_so() {
     let stage = Stage::new();
     let played = stage.play().option("--argument", "nullok").codes(&right_codes(0)).run();

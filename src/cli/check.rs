@@ -28,7 +28,7 @@ use crate::verifier::ports::Clock;
 ///
 /// [`Failure`] naming file, line and column when the policy is not valid: nobody gets in with it.
 pub fn run(context: &Context, _: &CheckArguments) -> Result<Exit, Failure> {
-    let policy = load_policy(&context.policy)?;
+    let policy = load_policy(&context.policy).map_err(|error| Failure::in_full(&error))?;
     let now = SystemClock.now();
     let store = FileStore::at(&context.store);
     let enrolments = Enrolments::survey(&store, &policy);

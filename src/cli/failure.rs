@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::store::StoreError;
+use crate::store::{DEFAULT_POLICY, Problem, StoreError};
 use crate::verifier::ports::StoreFailure;
 
 /// How a command ended that did what it was asked to find out. The number is the exit code.
@@ -37,6 +37,8 @@ impl Exit {
 pub struct Failure {
     cause: Cause,
     message: String,
+    /// A line each, told after the message.
+    more: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,25 +53,35 @@ impl Failure {
     /// What was asked failed: `what is wrong; what to do`.
     #[must_use]
     pub fn refused(message: impl Into<String>) -> Self {
-        Self { cause: Cause::Refused, message: message.into() }
+        Self { cause: Cause::Refused, message: message.into(), more: Vec::new() }
     }
 
     /// The policy or the store can't be used as it is.
     #[must_use]
     pub fn files(message: impl Into<String>) -> Self {
-        Self { cause: Cause::Files, message: message.into() }
+        Self { cause: Cause::Files, message: message.into(), more: Vec::new() }
     }
 
     /// Nobody said yes.
     #[must_use]
     pub fn cancelled(message: impl Into<String>) -> Self {
-        Self { cause: Cause::Cancelled, message: message.into() }
+        Self { cause: Cause::Cancelled, message: message.into(), more: Vec::new() }
     }
 
     /// Whoever read the output went away; there is nobody to tell.
     #[must_use]
     pub const fn output_closed() -> Self {
-        Self { cause: Cause::OutputClosed, message: String::new() }
+        Self { cause: Cause::OutputClosed, message: String::new(), more: Vec::new() }
+    }
+
+    /// All mistakes of a policy that is not valid, a line each; else as any error of a file.
+    #[must_use]
+    pub fn in_full(error: &StoreError) -> Self {
+        let more: Vec<String> = error.further_mistakes().iter().map(ToString::to_string).collect();
+        match error.problem() {
+            Problem::Policy { error } => Self { more, ..Self::files(error.to_string()) },
+            _ => Self::files(error.to_string()),
+        }
     }
 
     /// The exit code.
@@ -82,32 +94,44 @@ impl Failure {
         }
     }
 
-    /// The line for standard error; `None` where nobody listens.
+    /// The line for standard error, or the lines of a policy with several mistakes; `None` where nobody listens.
     #[must_use]
     pub fn line(&self) -> Option<String> {
-        (self.cause != Cause::OutputClosed).then(|| format!("mfa-chain: {self}"))
+        (self.cause != Cause::OutputClosed).then(|| {
+            let more = self.more.iter().map(|more| format!("\nmfa-chain: {}", one_line(more)));
+            format!("mfa-chain: {self}{}", more.collect::<String>())
+        })
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // One line, whatever a name or a path holds.
-        for letter in self.message.chars() {
-            if letter.is_control() {
-                write!(formatter, "{}", letter.escape_default())?;
-            } else {
-                write!(formatter, "{letter}")?;
-            }
-        }
-        Ok(())
+        formatter.write_str(&one_line(&self.message))
     }
+}
+
+/// One line, whatever a name or a path holds.
+fn one_line(message: &str) -> String {
+    let mut line = String::new();
+    for letter in message.chars() {
+        if letter.is_control() {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
+        }
+    }
+    line
 }
 
 impl std::error::Error for Failure {}
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::files(error.to_string())
+        let more = error.further_mistakes().first().map(|mistake| match mistake.file() {
+            DEFAULT_POLICY => "; `mfa-chain check` lists them".to_owned(),
+            policy => format!("; `mfa-chain --policy {policy} check` lists them"),
+        });
+        Self::files(format!("{error}{}", more.unwrap_or_default()))
     }
 }
 

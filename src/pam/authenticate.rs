@@ -16,7 +16,7 @@ use super::items;
 use super::syslog_audit::SyslogAudit;
 use super::system_accounts::SystemAccounts;
 use super::transaction::{Shown, is_sshd_login, password_was_taken};
-use crate::store::{DEFAULT_POLICY, FileStore, SystemClock, load_policy};
+use crate::store::{DEFAULT_POLICY, FileStore, StoreError, SystemClock, load_policy};
 use crate::verifier::attempt::{Begin, Orchestrator};
 use crate::verifier::event::{Event, Severity};
 use crate::verifier::login;
@@ -130,13 +130,14 @@ const NOTHING_SHOWN: &str = "the policy exempts this login, and it has shown nei
      AuthenticationMethods publickey,keyboard-interactive in sshd_config, or put the auth line of pam_mfa_chain.so \
      behind the line that takes the password";
 
-fn how_to_check(policy: &Path) -> String {
+fn how_to_check(policy: &Path, error: &StoreError) -> String {
     let option = if policy == Path::new(DEFAULT_POLICY) {
         String::new()
     } else {
         format!("--policy {} ", policy.display())
     };
-    format!("`mfa-chain {option}check` tells whether it is mended")
+    let end = if error.further_mistakes().is_empty() { "tells whether it is mended" } else { "lists them" };
+    format!("`mfa-chain {option}check` {end}")
 }
 
 /// What a login works with.
@@ -154,7 +155,7 @@ impl Setup {
         let audit = SyslogAudit::new(&request.service, stage, debug);
         let loaded = parsed.map_err(|error| error.to_string()).and_then(|arguments| {
             let policy = load_policy(&arguments.policy)
-                .map_err(|error| format!("{error}; {}", how_to_check(&arguments.policy)))?;
+                .map_err(|error| format!("{error}; {}", how_to_check(&arguments.policy, &error)))?;
             let (store, exempt_by_key) = (FileStore::at(&arguments.store), arguments.exempt_by_key);
             Ok(Self { policy, store, exempt_by_key })
         });

@@ -81,6 +81,15 @@ impl StoreError {
         &self.problem
     }
 
+    /// The mistakes of a policy beside the first, which the error itself tells.
+    #[must_use]
+    pub fn further_mistakes(&self) -> &[PolicyError] {
+        match &self.problem {
+            Problem::Policy { error } => error.further(),
+            _ => &[],
+        }
+    }
+
     /// Whether the file is simply not there.
     #[must_use]
     pub fn is_missing(&self) -> bool {
@@ -109,7 +118,13 @@ impl fmt::Display for StoreError {
                 write_remedy(formatter, &self.path, error.kind())
             }
             Problem::Invalid { what } => write!(formatter, "{path}: {what}"),
-            Problem::Policy { error } => write!(formatter, "{error}"),
+            Problem::Policy { error } => {
+                write!(formatter, "{error}")?;
+                match error.further().len() {
+                    0 => Ok(()),
+                    more => write!(formatter, "; and {more} more"),
+                }
+            }
             Problem::Busy => {
                 write!(formatter, "{path}: locked by another login or command for too long; try again")
             }

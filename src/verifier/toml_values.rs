@@ -128,6 +128,16 @@ impl Misread {
         Self { at, fault: Fault::MissingKey(key) }
     }
 
+    /// The key that is missing.
+    #[must_use]
+    #[cold]
+    pub const fn missing(&self) -> Option<&'static str> {
+        match &self.fault {
+            Fault::MissingKey(key) => Some(key),
+            Fault::Kind { .. } | Fault::UnknownKey { .. } => None,
+        }
+    }
+
     /// What is wrong, without a word of the text: for files that hold secrets.
     #[must_use]
     #[cold]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The first thing in a policy that isn't right.
+/// The first thing in a policy that isn't right, with what else isn't.
 ///
 /// Shown as `FILE:LINE:COLUMN: what is wrong; what is known`, on one line and without control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,7 @@ pub struct PolicyError {
     pub(super) line: usize,
     pub(super) column: usize,
     pub(super) message: String,
+    pub(super) further: Vec<PolicyError>,
 }
 
 impl PolicyError {
@@ -30,6 +31,12 @@ impl PolicyError {
     #[must_use]
     pub fn column(&self) -> usize {
         self.column
+    }
+
+    /// The other mistakes, in the order of their places. None of them has others itself.
+    #[must_use]
+    pub fn further(&self) -> &[Self] {
+        &self.further
     }
 
     /// What is wrong, and what would be right.

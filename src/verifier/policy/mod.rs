@@ -50,7 +50,7 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`PolicyError`] at the first place that is no TOML, holds an unknown key, a value out of its range, an
+    /// [`PolicyError`] with each place that is no TOML, holds an unknown key, a value out of its range, an
     /// unknown name, or a rule that can never match.
     pub fn parse(text: &str, file: &str) -> Result<Self, PolicyError> {
         document::read(text, file)

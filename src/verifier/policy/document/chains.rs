@@ -57,6 +57,7 @@ pub(super) fn read_default(settings: &Settings, factors: &[ReadFactor]) -> Resul
 fn missing_steps(factors: usize) -> Problem {
     let example = format!("`required_steps = {factors}` above the first table takes one of each factor");
     Problem::at_start(format!("missing key `required_steps`, how many codes a login takes; {example}"))
+        .lacking("required_steps")
 }
 
 /// A chain of `[chains.NAME]`, which inherits what it leaves out.
@@ -102,7 +103,7 @@ fn choose_factors(list: &List<'_>, factors: &[ReadFactor]) -> Result<Vec<Factor>
         let named =
             factors.iter().map(|read| &read.factor).find(|factor| factor.id.as_str() == *id.get_ref());
         let known = || factors.iter().map(|read| read.factor.id.as_str());
-        let factor = named.ok_or_else(|| unknown("factor", id, known()))?;
+        let factor = named.ok_or_else(|| unknown("factor", id, known()).following(&["id", "factors"]))?;
         if chosen.iter().any(|earlier| earlier.id == factor.id) {
             return Err(Problem::at(&id.span(), format!("`{}` is in this chain already", factor.id)));
         }
@@ -123,10 +124,9 @@ fn empty() -> Problem {
 fn with_own_steps(chain: ChainSpec, steps: &Number) -> Result<ChainSpec, Problem> {
     let count = chain.factor_count();
     let most = u32::try_from(count).unwrap_or(u32::MAX);
-    let required = usize::try_from(
-        number("required_steps", steps, 1..=most)
-            .map_err(|problem| problem.adding(&format!(", as many as the chain has factors ({count})")))?,
-    );
+    let required = usize::try_from(number("required_steps", steps, 1..=most).map_err(|problem| {
+        problem.adding(&format!(", as many as the chain has factors ({count})")).following(&["factors"])
+    })?);
     let changed = required.ok().and_then(|required| chain.with_required_steps(required));
     changed.ok_or_else(|| Problem::at(&steps.span(), "`required_steps` is out of range"))
 }
@@ -142,7 +142,7 @@ fn with_inherited_steps(chain: ChainSpec, steps: &Number, name: &Text<'_>) -> Re
             name.get_ref(),
             steps.get_ref()
         );
-        Problem::at(&name.span(), message)
+        Problem::at(&name.span(), message).following(&["required_steps", "factors"])
     })
 }
 
@@ -162,11 +162,15 @@ fn read_unenrolled(raw: &RawSettings<'_>, inherited: Unenrolled) -> Result<Unenr
 
 fn missing_until(word: &Text<'_>) -> Problem {
     Problem::at(&word.span(), "`exempt` needs a deadline; write `until = 2026-12-31` or another day")
+        .following(DEADLINE)
 }
 
 fn stray_until(until: &Spanned<Datetime>) -> Problem {
     Problem::at(&until.span(), "`until` means something with `unenrolled = \"exempt\"` only")
+        .following(DEADLINE)
 }
+
+const DEADLINE: &[&str] = &["unenrolled", "until"];
 
 const MODES: &[(&str, Mode)] = &[("fixed", Mode::Fixed), ("random", Mode::Random)];
 const ON_WRONG_CODE: &[(&str, OnWrongCode)] =

@@ -20,9 +20,10 @@ pub(super) struct ReadFactor {
 pub(super) fn read(given: Option<&Spanned<Vec<RawFactor<'_>>>>) -> Result<Vec<ReadFactor>, Problem> {
     let Some(list) = given.filter(|list| !list.get_ref().is_empty()) else {
         let message = "an empty chain: no factors; write at least one [[factors]]";
-        return Err(
-            given.map_or_else(|| Problem::at_start(message), |list| Problem::at(&list.span(), message))
-        );
+        return Err(given.map_or_else(
+            || Problem::at_start(message).lacking("factors").following(&["factors"]),
+            |list| Problem::at(&list.span(), message),
+        ));
     };
     let mut factors: Vec<ReadFactor> = Vec::new();
     for raw in list.get_ref() {
@@ -97,8 +98,9 @@ fn within<T>(
 }
 
 fn refuse_foreign(key: &str, given: Option<&Number>, kind: &str) -> Result<(), Problem> {
-    given
-        .map_or(Ok(()), |given| Err(Problem::at(&given.span(), format!("`{key}` is for type `{kind}` only"))))
+    given.map_or(Ok(()), |given| {
+        Err(Problem::at(&given.span(), format!("`{key}` is for type `{kind}` only")).following(&["type"]))
+    })
 }
 
 fn refused(text: &Text<'_>, reason: impl std::fmt::Display) -> Problem {

@@ -1,16 +1,18 @@
-//! From the text of `policy.toml` to the [`Policy`], or to the first place where it isn't one.
+//! From the text of `policy.toml` to the [`Policy`], or to the places where it isn't one.
 
 mod chains;
 mod coverage;
 mod deadline;
 mod factors;
 mod marks;
+mod mistakes;
 mod names;
 mod position;
 mod prompt;
 mod raw;
 mod reword;
 mod rules;
+mod statements;
 mod throttle;
 mod words;
 
@@ -24,7 +26,7 @@ pub(super) fn read(text: &str, file: &str) -> Result<Policy, PolicyError> {
     // Some editors begin a file with a byte order mark; columns shall not count it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let source = Source::new(text, file);
-    read_source(&source).map_err(|problem| source.error(&problem))
+    read_source(&source).map_err(|first| source.errors(first))
 }
 
 fn read_source(source: &Source<'_>) -> Result<Policy, Problem> {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::mistakes::{DROPPED, all};
 use crate::verifier::policy::PolicyError;
 use crate::verifier::toml_values::line_and_column;
 
@@ -10,12 +11,26 @@ use crate::verifier::toml_values::line_and_column;
 pub(super) struct Problem {
     offset: usize,
     message: String,
+    kind: Kind,
+    /// The keys that, once something stands in for them, may alone be why.
+    follows: &'static [&'static str],
+}
+
+/// What a problem is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The statement at its place.
+    Statement,
+    /// A key that is missing in the table at its place, or at the top.
+    Missing(&'static str),
+    /// The whole text: it is of no use to read on.
+    Whole,
 }
 
 impl Problem {
     /// What is wrong where `span` begins.
     pub(super) fn at(span: &Range<usize>, message: impl Into<String>) -> Self {
-        Self { offset: span.start, message: message.into() }
+        Self { offset: span.start, message: message.into(), kind: Kind::Statement, follows: &[] }
     }
 
     /// The same with `more` behind its message.
@@ -25,7 +40,63 @@ impl Problem {
 
     /// What is wrong with the text as a whole.
     pub(super) fn at_start(message: impl Into<String>) -> Self {
-        Self { offset: 0, message: message.into() }
+        Self { kind: Kind::Whole, ..Self::at(&(0..0), message) }
+    }
+
+    /// The same as one about the whole text.
+    pub(super) fn of_all(self) -> Self {
+        Self { kind: Kind::Whole, ..self }
+    }
+
+    /// The same as one about a key that is not there.
+    pub(super) fn lacking(self, key: &'static str) -> Self {
+        Self { kind: Kind::Missing(key), ..self }
+    }
+
+    /// The same as one that depends on these keys, wherever they stand.
+    pub(super) fn following(self, keys: &'static [&'static str]) -> Self {
+        Self { follows: keys, ..self }
+    }
+
+    pub(super) const fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// The key that is missing.
+    pub(super) const fn missing(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Missing(key) => Some(key),
+            Kind::Statement | Kind::Whole => None,
+        }
+    }
+
+    pub(super) fn ends_reading(&self) -> bool {
+        self.kind == Kind::Whole
+    }
+
+    /// Whether it may only come of what stands in for one of the `touched` keys.
+    pub(super) fn follows_from(&self, touched: &[String]) -> bool {
+        let is_dropped = touched.iter().any(|it| it == DROPPED);
+        let follows = self.follows.iter().any(|key| touched.iter().any(|it| it == key));
+        follows || is_dropped && (self.missing().is_some() || !self.follows.is_empty())
+    }
+
+    /// For the order in a list: what is missing comes last, since another mistake may be why.
+    pub(super) fn place(&self) -> (bool, usize) {
+        (self.missing().is_some(), self.offset)
+    }
+
+    pub(super) fn moved(self, by: usize) -> Self {
+        Self { offset: self.offset.saturating_add(by), ..self }
+    }
+
+    pub(super) fn moved_to(self, offset: usize) -> Self {
+        Self { offset, ..self }
+    }
+
+    pub(super) fn moved_from(self, start: usize, to: usize) -> Self {
+        let offset = self.offset.saturating_sub(start).saturating_add(to);
+        Self { offset, ..self }
     }
 }
 
@@ -34,12 +105,22 @@ pub(super) struct Source<'t> {
     text: &'t str,
     file: &'t str,
     line_starts: Vec<usize>,
+    /// Where parts begin in `text`, and in the text that was given.
+    origin: &'t [(usize, usize)],
 }
 
 impl<'t> Source<'t> {
     pub(super) fn new(text: &'t str, file: &'t str) -> Self {
         let after_newlines = text.match_indices('\n').map(|(offset, _)| offset.saturating_add(1));
-        Self { text, file, line_starts: std::iter::once(0).chain(after_newlines).collect() }
+        Self { text, file, line_starts: std::iter::once(0).chain(after_newlines).collect(), origin: &[] }
+    }
+
+    /// The same with another text, whose parts stem from this one.
+    pub(super) fn edited<'e>(&self, text: &'e str, origin: &'e [(usize, usize)]) -> Source<'e>
+    where
+        't: 'e,
+    {
+        Source { text, file: self.file, line_starts: self.line_starts.clone(), origin }
     }
 
     pub(super) fn text(&self) -> &'t str {
@@ -48,13 +129,30 @@ impl<'t> Source<'t> {
 
     /// The line of the byte at `offset`, from 1.
     pub(super) fn line(&self, offset: usize) -> usize {
+        let part = self.origin.partition_point(|(start, _)| *start <= offset).checked_sub(1);
+        let (start, original) = part.and_then(|part| self.origin.get(part)).copied().unwrap_or_default();
+        let offset = offset.saturating_sub(start).saturating_add(original);
         self.line_starts.partition_point(|start| *start <= offset)
     }
 
+    /// All problems as the administrator sees them; reading ended at `first`.
+    #[cold]
+    pub(super) fn errors(&self, first: Problem) -> PolicyError {
+        let mut errors = all(self, first).into_iter().map(|problem| self.error(&problem));
+        let first = errors.next().unwrap_or_else(|| self.error(&Problem::at_start("no policy")));
+        PolicyError { further: errors.collect(), ..first }
+    }
+
     /// The problem as the administrator sees it.
-    pub(super) fn error(&self, problem: &Problem) -> PolicyError {
+    fn error(&self, problem: &Problem) -> PolicyError {
         let (line, column) = line_and_column(self.text, problem.offset);
-        PolicyError { file: self.file.to_owned(), line, column, message: one_line(&problem.message) }
+        PolicyError {
+            file: self.file.to_owned(),
+            line,
+            column,
+            message: one_line(&problem.message),
+            further: Vec::new(),
+        }
     }
 }
 

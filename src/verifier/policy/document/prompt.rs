@@ -43,7 +43,7 @@ fn try_prompts(
         if shown.len() > PromptPolicy::MAX_BYTES {
             let (length, most) = (shown.len(), PromptPolicy::MAX_BYTES);
             let message = format!("the prompt for `{}` has {length} bytes; at most {most}", read.factor.id);
-            return Err(Problem::at(&at, message));
+            return Err(Problem::at(&at, message).following(SHOWN));
         }
         // sudo(8) takes such a prompt for the one of pam_unix and shows its own instead.
         if shown.trim_start().to_ascii_lowercase().starts_with("password") {
@@ -51,11 +51,13 @@ fn try_prompts(
                 "the prompt for `{}` begins with \"password\"; sudo would replace it",
                 read.factor.id
             );
-            return Err(Problem::at(&at, message));
+            return Err(Problem::at(&at, message).following(SHOWN));
         }
     }
     Ok(())
 }
+
+const SHOWN: &[&str] = &["id", "label", "text"];
 
 const FAILURE_BYTES: usize = 200;
 

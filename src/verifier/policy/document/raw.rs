@@ -26,7 +26,7 @@ pub(super) fn parse(text: &str) -> Result<DeTable<'_>, Problem> {
 fn check_version(table: &DeTable<'_>) -> Result<(), Problem> {
     match table.get("version").map(|version| (version.span(), version.get_ref())) {
         Some((at, DeValue::Integer(version))) if version.as_str() != KNOWN_VERSION => {
-            Err(Problem::at(&at, format!("unknown version {version}; known: {KNOWN_VERSION}")))
+            Err(Problem::at(&at, format!("unknown version {version}; known: {KNOWN_VERSION}")).of_all())
         }
         _ => Ok(()),
     }
@@ -64,7 +64,13 @@ impl<'t> RawPolicy<'t> {
     /// Takes the keys of a parsed policy.
     pub(super) fn of(table: &'t DeTable<'t>) -> Result<Self, Problem> {
         refuse_shapes(table)?;
-        Self::read(table).map_err(|misread| Problem::at(&misread.at, misread.to_string()))
+        Self::read(table).map_err(|misread| {
+            let problem = Problem::at(&misread.at, misread.to_string());
+            match misread.missing() {
+                Some(key) => problem.lacking(key),
+                None => problem,
+            }
+        })
     }
 
     fn read(table: &'t DeTable<'t>) -> Result<Self, Misread> {

@@ -5,30 +5,34 @@ use super::position::Problem;
 
 /// The error with its place. Its `Display` isn't used, since that repeats whole lines of the file.
 pub(super) fn reword(error: &toml::de::Error, text: &str) -> Problem {
+    reword_at(error, text, 0)
+}
+
+/// The same for an error of the part of `text` that starts at `begin`.
+#[cold]
+pub(super) fn reword_at(error: &toml::de::Error, text: &str, begin: usize) -> Problem {
     let span = error.span().unwrap_or(0..0);
+    let span = span.start.saturating_add(begin)..span.end.saturating_add(begin);
     let message = error.message();
     let is_date = message.starts_with("invalid date");
-    if let Some(problem) = explain(text, span.start, message).filter(|_| !is_date) {
+    if let Some(problem) = explain(text, span.start).filter(|_| !is_date) {
         return problem;
     }
     let reworded = duplicate_key(message, text.get(span.clone()))
         .or_else(|| unquoted_text(message))
+        .or_else(|| missing_comma(message))
         .unwrap_or_else(|| message.to_owned());
     Problem::at(&span, reworded)
 }
 
 /// What the line of the error looks like, where it is a form of another language or a character that is not seen.
-fn explain(text: &str, offset: usize, message: &str) -> Option<Problem> {
+fn explain(text: &str, offset: usize) -> Option<Problem> {
     let begin = text.get(..offset)?.rfind('\n').map_or(0, |at| at.saturating_add(1));
     let line = text.get(begin..)?.split('\n').next()?.trim_end_matches('\r');
     let at = |place: usize, message: String| {
         let place = begin.saturating_add(place);
         Some(Problem::at(&(place..place), message))
     };
-    if message.starts_with("missing comma between array elements") && line.contains('=') {
-        let end = text.get(..begin)?.trim_end().len();
-        return Some(Problem::at(&(end..end), "the list that stands here has no `]` at its end"));
-    }
     if let Some((place, letter)) = line.char_indices().find(|(_, it)| it.is_control() && *it != '\t') {
         return at(place, format!("a control character, {}; delete it", code_point(letter)));
     }
@@ -49,9 +53,20 @@ fn explain(text: &str, offset: usize, message: &str) -> Option<Problem> {
     }
     foreign_form(text, line).map_or_else(
         || wrong_value(line).and_then(|cure| at(offset.saturating_sub(begin), cure)),
-        |it| at(0, it),
+        |it| at(0, it).map(|problem| if is_of_all(text, line) { problem.of_all() } else { problem }),
     )
 }
+
+/// Whether the line tells that the whole file is of another kind.
+fn is_of_all(text: &str, line: &str) -> bool {
+    let first = text.lines().find(|it| !it.trim().is_empty() && !it.trim_start().starts_with('#'));
+    let is_first = first.is_some_and(|first| first.trim_end() == line.trim_end());
+    MERGE_MARKS.iter().any(|mark| line.starts_with(mark))
+        || text.trim_start().starts_with(['{', '<'])
+        || is_first && foreign_form(text, line).is_some_and(|told| told.starts_with("this is "))
+}
+
+const MERGE_MARKS: [&str; 4] = ["<<<<<<<", "=======", ">>>>>>>", "|||||||"];
 
 /// The line in another language than TOML.
 fn foreign_form(text: &str, line: &str) -> Option<String> {
@@ -64,7 +79,7 @@ fn foreign_form(text: &str, line: &str) -> Option<String> {
     if whole.starts_with('<') && !whole.starts_with("<<<<<<<") {
         return Some("this is XML; a policy is TOML, with lines such as `mode = \"random\"`".to_owned());
     }
-    if ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|mark| line.starts_with(mark)) {
+    if MERGE_MARKS.iter().any(|mark| line.starts_with(mark)) {
         return Some("a mark of a merge; resolve the conflict and delete the marks".to_owned());
     }
     if ["//", "/*", ";", "--"].iter().any(|mark| line.starts_with(mark)) && line != "---" {
@@ -109,6 +124,16 @@ fn wrong_value(line: &str) -> Option<String> {
 
 fn duplicate_key(message: &str, key: Option<&str>) -> Option<String> {
     (message == "duplicate key").then(|| format!("`{}` is written twice", key.unwrap_or_default()))
+}
+
+fn missing_comma(message: &str) -> Option<String> {
+    if message.starts_with("unexpected key or value") {
+        return Some(
+            "this stands behind the end of a value or heading; give it a line of its own".to_owned(),
+        );
+    }
+    let is_missing = message.starts_with("missing comma between array elements");
+    is_missing.then(|| "a comma is missing before this entry of the list".to_owned())
 }
 
 fn unquoted_text(message: &str) -> Option<String> {
@@ -238,7 +263,7 @@ mod tests {
         (
             "columns in characters",
             "# \n[chains.\"ü\"]\nx = 1",
-            "3:1: unknown key `x`; known: factors, mode, required_steps, on_wrong_code, unenrolled, until",
+            "2:9: `ü` is not a chain name: 1 to 32 of the characters a-z, 0-9, `_` and `-`",
         ),
         (
             "quoted date",

@@ -31,7 +31,7 @@ pub(super) fn read(
             let message =
                 format!("this rule can never match; the rule in line {} comes first", earlier.line());
             let at = given.get(place).map(Spanned::span).unwrap_or_default();
-            Err(Problem::at(&at, message))
+            Err(Problem::at(&at, message).following(&["services", "users", "groups", "from", "ttys"]))
         }
         None => Ok(rules),
     }
@@ -77,7 +77,8 @@ fn read_action(raw: &Spanned<RawRule<'_>>, chains: &[ChainSpec]) -> Result<RuleA
             Err(Problem::at(&action.span(), "this rule has both `chain` and `action`; write one of them"))
         }
         (None, None) => {
-            Err(Problem::at(&raw.span(), "this rule does nothing; write either `chain` or `action`"))
+            Err(Problem::at(&raw.span(), "this rule does nothing; write either `chain` or `action`")
+                .lacking("action"))
         }
     }
 }
@@ -86,7 +87,7 @@ fn read_chain(chain: &Text<'_>, chains: &[ChainSpec]) -> Result<RuleAction, Prob
     let name = *chain.get_ref();
     if name != Policy::DEFAULT_CHAIN && chains.iter().all(|chain| chain.name() != name) {
         let known = iter::once(Policy::DEFAULT_CHAIN).chain(chains.iter().map(ChainSpec::name));
-        return Err(unknown("chain", chain, known));
+        return Err(unknown("chain", chain, known).following(&["chains"]));
     }
     Ok(RuleAction::Chain(name.to_string()))
 }

@@ -71,9 +71,8 @@ fn check_ascending(places: &[Place<'_>]) -> Result<(), Problem> {
             None => format!("`{low_key}` is {low}; it must be at most `{high_key}` ({high})"),
         };
         let place = high_at.or(*low_at);
-        return Err(
-            place.map_or_else(|| Problem::at_start(&*message), |at| Problem::at(&at.span(), &*message))
-        );
+        let at = place.map(Number::span).unwrap_or_default();
+        return Err(Problem::at(&at, message).following(&["throttle"]));
     }
     Ok(())
 }
