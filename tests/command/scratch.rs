@@ -10,6 +10,7 @@ use pam_mfa_chain::store::FileStore;
 use pam_mfa_chain::verifier::login_state::LoginState;
 use pam_mfa_chain::verifier::ports::Store;
 use pam_mfa_chain::verifier::record::UserRecord;
+use pam_mfa_chain::verifier::username::Username;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -84,6 +85,11 @@ impl Scratch {
     }
 
     /// Changes the state of `user` as a login would.
+    pub fn record(&self, user: &str) -> UserRecord {
+        let user = Username::parse(user).expect("a name");
+        self.store().record(&user).expect("a store").expect("enrolled")
+    }
+
     pub fn change_state(&self, user: &str, change: impl FnOnce(&UserRecord, &mut LoginState)) {
         let store = self.store();
         let claimant = store.find(user).expect("claimant");
@@ -166,7 +172,8 @@ pub fn hotp(secret: &str, counter: u64) -> String {
     oathtool(&["--hotp", "--counter", &counter.to_string(), "--base32", secret])
 }
 
-fn oathtool(arguments: &[&str]) -> String {
+/// What oathtool answers.
+pub fn oathtool(arguments: &[&str]) -> String {
     let output = Command::new("oathtool").args(arguments).output();
     let output = output.expect("oathtool is missing; install the package oathtool (oath-toolkit)");
     assert!(output.status.success(), "oathtool: {output:?}");

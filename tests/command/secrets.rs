@@ -2,7 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use super::scratch::{SECRET, Scratch};
+use pam_mfa_chain::verifier::time::UnixTime;
+
+use super::scratch::{SECRET, Scratch, oathtool};
 
 #[test]
 fn a_secret_is_taken_from_standard_input() {
@@ -120,5 +122,42 @@ fn what_is_stored_is_readable_by_its_owner_alone() {
     ] {
         let found = std::fs::metadata(scratch.path(name)).expect(name).permissions().mode();
         assert_eq!(found & 0o777, mode, "{name}");
+    }
+}
+
+#[test]
+fn what_is_taken_in_any_form_makes_the_codes_of_oathtool() {
+    let long = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQGEZA";
+    let uri = |more: &str| format!("otpauth://totp/a?secret={long}{more}");
+    let pairs = "31:32:33:34:35:36:37:38:39:30:31:32:33:34:35:36:37:38:39:3a";
+    let (hex, sha1) = (pairs.replace(':', ""), ["--totp"]);
+    // What the file holds, how oathtool reads the secret, and what it is told of the codes.
+    let cases: Vec<(String, Vec<&str>, &[&str])> = vec![
+        (format!("\u{feff}{SECRET}\r\n"), vec!["--base32", SECRET], &sha1),
+        (SECRET.to_lowercase(), vec!["--base32", SECRET], &sha1),
+        (SECRET.replace("GEZD", "GEZD\u{a0}"), vec!["--base32", SECRET], &sha1),
+        (format!("{SECRET}\u{200b}\n"), vec!["--base32", SECRET], &sha1),
+        (format!("\"{SECRET}\"\n"), vec!["--base32", SECRET], &sha1),
+        (format!("hex:{hex}"), vec![&hex], &sha1),
+        (format!("0x{hex}"), vec![&hex], &sha1),
+        (pairs.to_owned(), vec![&hex], &sha1),
+        (pairs.replace(':', " "), vec![&hex], &sha1),
+        (uri("&algorithm=SHA-256"), vec!["--base32", long], &["--totp=SHA256"]),
+        (uri("&algorithm=HmacSHA512"), vec!["--base32", long], &["--totp=SHA512"]),
+        (uri("&amp;digits=8&amp;period=60"), vec!["--base32", long], &["--totp", "--digits=8", "-s", "60"]),
+        (uri("").replace("/a?", "/Team #1: anna?"), vec!["--base32", long], &sha1),
+    ];
+    for (text, secret, options) in cases {
+        let scratch = Scratch::new();
+        let path = scratch.write("given", &text);
+        let finished = scratch.run(&format!("enroll alice phone --no-confirm --secret-file {path}"));
+        finished.expect(0);
+        let record = scratch.record("alice");
+        let credential = record.credentials().first().expect("a credential");
+        for time in [1_790_000_010, 2_000_000_000] {
+            let step = credential.step_at(UnixTime::from_seconds(time)).expect("a time step");
+            let expected = oathtool(&[options, &["--now", &format!("@{time}")], secret.as_slice()].concat());
+            assert_eq!(*credential.code(step), expected, "{text:?} at {time}");
+        }
     }
 }
