@@ -287,6 +287,8 @@ mod tests {
         assert_told(&no_action, &does_nothing);
         assert_told("# mine\nmode: fixed\nfactors:\n  - id: phone\n", &["2:1: this is YAML"]);
         assert_told("{\n \"mode\": 1,\n \"x\": 2\n}\n", &["1:1: this is JSON"]);
+        let template = ["1:1: a place in a template", "7:10: not a value", "8:1: a place in a template"];
+        assert_told(&format!("{{{{ x }}}}\n{FACTOR}[[rules]]\naction = deny\n{{% if a %}}\n"), &template);
         assert_told("version = 2\nnew = 1\nmode = 3\n", &["1:11: unknown version 2"]);
     }
 

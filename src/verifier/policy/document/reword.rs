@@ -62,8 +62,15 @@ fn is_of_all(text: &str, line: &str) -> bool {
     let first = text.lines().find(|it| !it.trim().is_empty() && !it.trim_start().starts_with('#'));
     let is_first = first.is_some_and(|first| first.trim_end() == line.trim_end());
     MERGE_MARKS.iter().any(|mark| line.starts_with(mark))
-        || text.trim_start().starts_with(['{', '<'])
+        || is_json(text)
+        || text.trim_start().starts_with('<')
         || is_first && foreign_form(text, line).is_some_and(|told| told.starts_with("this is "))
+}
+
+/// Whether the text begins as JSON does, and not as a template.
+fn is_json(text: &str) -> bool {
+    let text = text.trim_start();
+    text.starts_with('{') && !text.starts_with("{{") && !text.starts_with("{%")
 }
 
 const MERGE_MARKS: [&str; 4] = ["<<<<<<<", "=======", ">>>>>>>", "|||||||"];
@@ -73,7 +80,7 @@ fn foreign_form(text: &str, line: &str) -> Option<String> {
     let whole = text.trim_start();
     let line = line.trim();
     let word = line.split([' ', '\t']).next().unwrap_or_default();
-    if whole.starts_with('{') {
+    if is_json(text) {
         return Some("this is JSON; a policy is TOML, with lines such as `mode = \"random\"`".to_owned());
     }
     if whole.starts_with('<') && !whole.starts_with("<<<<<<<") {
