@@ -6,7 +6,7 @@
 use toml::de::DeTable;
 
 use super::position::{Problem, Source};
-use super::statements::{Kind, Statement, heading, split};
+use super::statements::{Kind, Statement, heading, split, text_length};
 use super::{read_source, reword};
 
 /// The mistakes of `source` in the order of their places; `first` is the one that reading ended at.
@@ -39,6 +39,8 @@ struct Draft<'t> {
     statements: Vec<Statement>,
     /// What stands in for each statement.
     edits: Vec<Option<String>>,
+    /// The statements that only lost entries of a list: the rest stands where it stood.
+    shortened: Vec<usize>,
     /// Before and behind the text.
     head: &'static str,
     tail: &'static str,
@@ -51,7 +53,16 @@ impl<'t> Draft<'t> {
     fn of(text: &'t str) -> Self {
         let statements = split(text);
         let edits = statements.iter().map(|_| None).collect();
-        Self { text, statements, edits, head: "", tail: "", touched: Vec::new(), problems: Vec::new() }
+        Self {
+            text,
+            statements,
+            edits,
+            shortened: Vec::new(),
+            head: "",
+            tail: "",
+            touched: Vec::new(),
+            problems: Vec::new(),
+        }
     }
 
     fn read_each_alone(&mut self) {
@@ -100,13 +111,14 @@ impl<'t> Draft<'t> {
         // The first part is the head.
         let of_top = problem.missing().is_some_and(|key| ["required_steps", "factors"].contains(&key));
         let place = part.checked_sub(1).filter(|place| *place < self.statements.len() && !of_top);
-        let is_edited = |place| self.edits.get(place).is_some_and(Option::is_some);
+        let is_edited =
+            |place| self.edits.get(place).is_some_and(Option::is_some) && !self.shortened.contains(&place);
         let was_edited = place.is_some_and(is_edited);
         let follows = problem.follows_from(&self.touched);
         let problem =
             if was_edited { problem.moved_to(original) } else { problem.moved_from(start, original) };
         let is_key = matches!(place.and_then(|place| self.kind(place)), Some(Kind::Key(_)));
-        let missing = problem.missing();
+        let (missing, offset) = (problem.missing(), problem.offset());
         let is_known = was_edited && is_key || self.problems.contains(&problem);
         let is_new = !follows && !is_known;
         if is_new {
@@ -120,7 +132,9 @@ impl<'t> Draft<'t> {
                 true
             }
             (_, Some(place)) => {
-                self.replace(place);
+                if !self.drop_entry(place, offset) {
+                    self.replace(place);
+                }
                 true
             }
             (_, None) => false,
@@ -164,8 +178,25 @@ impl<'t> Draft<'t> {
         true
     }
 
+    /// Takes the entry at `offset` out of a list that has others; `false` where it is none.
+    fn drop_entry(&mut self, place: usize, offset: usize) -> bool {
+        let Some(statement) = self.statements.get(place) else { return false };
+        let edited = self.edits.get(place).and_then(Option::as_deref);
+        let own = edited.or_else(|| self.text.get(statement.span.clone())).unwrap_or_default();
+        let Some(shorter) = without_entry(own, offset.saturating_sub(statement.span.start)) else {
+            return false;
+        };
+        if let Kind::Key(key) = &statement.kind {
+            self.touched.push(key.clone());
+        }
+        self.shortened.push(place);
+        self.edit(place, shorter);
+        true
+    }
+
     /// A key gets a value that is right; anything else becomes empty.
     fn replace(&mut self, place: usize) {
+        self.shortened.retain(|shortened| *shortened != place);
         let table = self.table(place).to_owned();
         if let Some(Kind::Key(key)) = self.kind(place) {
             let key = key.clone();
@@ -209,6 +240,21 @@ impl<'t> Draft<'t> {
             *edit = Some(text);
         }
     }
+}
+
+/// The statement with blanks in place of the entry at `at`, where others are left.
+fn without_entry(statement: &str, at: usize) -> Option<String> {
+    let (before, rest) = statement.split_at_checked(at)?;
+    let quote = *rest.as_bytes().first().filter(|byte| [b'"', b'\''].contains(byte))?;
+    let length = text_length(rest.lines().next()?, quote)?;
+    let after = rest.get(length..)?;
+    let is_entry = before.trim_end().ends_with(['[', ',']) && after.trim_start().starts_with([',', ']']);
+    let comma = after.find(',').filter(|_| after.trim_start().starts_with(','));
+    let gone = comma.map_or(length, |comma| length.saturating_add(comma).saturating_add(1));
+    let after = rest.get(gone..)?;
+    let shorter = format!("{before}{}{}", " ".repeat(gone), after.trim_end());
+    let value = shorter.split_once('=').map(|(_, value)| value)?;
+    (is_entry && value.contains(['"', '\''])).then_some(shorter)
 }
 
 fn is_known(heading: &str) -> bool {
@@ -259,6 +305,17 @@ mod tests {
                 "18:8: not a value; write `echo = false`",
             ],
         );
+    }
+
+    #[test]
+    fn every_wrong_entry_of_a_list_is_told() {
+        let lists =
+            "[[rules]]\nusers = ['a', '%b', 'c', '*',\n 'd,e']\nfrom = ['host', '10.0.0.1']\naction = 'x'\n";
+        let told = ["6:15: `%b`", "6:26: `*`", "7:2: `d,e`", "8:9: `host`", "9:10: unknown action `x`"];
+        assert_told(&format!("{FACTOR}{lists}"), &told);
+        let whole =
+            "[[rules]]\nusers = ['%b', '*']\naction = 'deny'\n[[rules]]\nusers = ['c']\naction = 'deny'\n";
+        assert_told(&format!("{FACTOR}{whole}"), &["6:10: `%b`", "6:16: `*`"]);
     }
 
     #[test]

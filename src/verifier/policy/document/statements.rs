@@ -188,7 +188,7 @@ impl<'t> Scan<'t> {
 }
 
 /// How many bytes the text at the start of `line` has, with its quotes.
-fn text_length(line: &str, quote: u8) -> Option<usize> {
+pub(super) fn text_length(line: &str, quote: u8) -> Option<usize> {
     let mut escaped = false;
     for (at, byte) in line.bytes().enumerate().skip(1) {
         match byte {
