@@ -194,7 +194,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::too_many_lines, reason = "a table")]
     fn content_that_is_no_secret_is_refused_with_its_place_and_without_a_word_of_it() {
         for (text, word) in no_secrets() {
             if word.is_empty() {
