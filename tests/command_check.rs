@@ -72,9 +72,9 @@ fn what_is_likely_not_meant_is_a_warning() {
     let told = [
         "chain spare: no rule uses it",
         "(line 14): host names in PAM_RHOST match no `from`",
-        "no users yet; `mfa-chain enroll USER FACTOR`",
+        "not there, so every login that asks for codes is denied",
     ];
-    host.run(&["check"]).assert_tells(0, &told);
+    host.run(&["check"]).assert_tells(3, &told);
 }
 
 #[test]
@@ -83,6 +83,7 @@ fn rules_that_no_login_of_this_host_matches_are_warnings() {
                  [[rules]]\nservices = ['no-such-service']\naction = 'deny'\n\
                  [[rules]]\nfrom = ['0.0.0.0/0', '::/0']\naction = 'exempt'\n";
     let host = Host::with_policy(&format!("{POLICY}{rules}"));
+    host.enrol("alice", &["phone", "token"]);
     let told = [
         "rule 1 (line 13): this host lists no user `alcie-typo`",
         "rule 1 (line 13): this host lists no group `admin-typo`",
@@ -105,9 +106,9 @@ fn users_who_cannot_pass_are_counted_and_named() {
 }
 
 #[test]
-fn files_that_are_damaged_or_lost_are_warnings() {
+fn files_that_are_damaged_or_lost_end_check_with_1() {
     let host = Host::with_policy(POLICY);
-    for user in ["alice", "bob", "carol"] {
+    for user in ["alice", "bob", "carol", "dave"] {
         host.enrol(user, &["phone", "token"]);
     }
     let state = host.store_path().join("state");
@@ -120,7 +121,30 @@ fn files_that_are_damaged_or_lost_are_warnings() {
         "secrets/carol.toml: 2:1: ",
         "--reset-state",
     ];
-    host.run(&["check"]).assert_tells(0, &told);
+    host.run(&["check"]).assert_tells(1, &told);
+    assert_eq!(host.run(&["check", "--json"]).json()["store"], "damaged");
+    // The last whole user's file too: nobody is left.
+    std::fs::remove_file(state.join("dave")).expect("removed");
+    host.run(&["check"]).assert_tells(3, &told);
+}
+
+#[test]
+fn a_store_that_lets_nobody_pass_ends_check_with_3() {
+    let host = Host::with_policy(POLICY);
+    host.run(&["check"]).assert_tells(3, &["not there, so every login that asks for codes is denied"]);
+    host.enrol("alice", &["phone", "token"]);
+    host.run(&["check"]).assert_tells(0, &["1 user"]);
+    std::fs::rename(host.store_path().join("secrets"), host.store_path().join("aside")).expect("moved");
+    host.run(&["check"]).assert_tells(3, &["not there, so every login"]);
+    assert_eq!(host.run(&["check", "--json"]).json()["store"], "nobody-passes");
+    std::fs::rename(host.store_path().join("aside"), host.store_path().join("secrets")).expect("moved back");
+    std::fs::remove_dir_all(host.store_path().join("decoys")).expect("removed");
+    host.run(&["check"]).assert_tells(1, &["decoys"]);
+    std::fs::remove_dir_all(host.store_path()).expect("removed");
+    host.run(&["check"]).assert_tells(3, &["restore it from a backup"]);
+    // Nobody is asked, so nobody is kept out.
+    let asks_nobody = Host::with_policy(&format!("{POLICY}[[rules]]\naction = 'exempt'\n"));
+    asks_nobody.run(&["check"]).assert_tells(0, &["exempts every login"]);
 }
 
 #[test]

@@ -12,17 +12,19 @@ mod services;
 use serde_json::json;
 
 use self::doors::Doors;
-use self::enrolments::Enrolments;
+use self::enrolments::{Enrolments, Soundness};
 use self::host_names::HostNames;
 use super::Context;
 use super::arguments::CheckArguments;
 use super::failure::{Exit, Failure};
 use super::output::{print, print_json};
+use crate::host::file_systems;
 use crate::host::stacks::SERVICE_FOLDERS;
 use crate::store::{FileStore, SystemClock, load_policy};
 use crate::verifier::ports::Clock;
 
-/// Loads the policy as the module does and tells what it says. Warnings are no errors: each may be meant.
+/// Loads the policy as the module does and tells what it says. Warnings are no errors: each may be meant. Damage is one,
+/// and a store that lets nobody pass is the same as no policy.
 ///
 /// # Errors
 ///
@@ -39,6 +41,8 @@ pub fn run(context: &Context, _: &CheckArguments) -> Result<Exit, Failure> {
     warnings.extend(doors.warnings(&policy));
     warnings.extend(enrolments.warnings());
     warnings.extend(identities::warnings(&store, context.accounts));
+    let soundness = enrolments.soundness(&policy, now);
+    let file_system = file_systems::unfit(&context.store);
     let file = context.policy.display();
     if context.json {
         print_json(&json!({
@@ -51,16 +55,37 @@ pub fn run(context: &Context, _: &CheckArguments) -> Result<Exit, Failure> {
             "throttle": facts::throttle_json(&policy),
             "users": enrolments.users(),
             "services": doors.to_json(),
+            "store": soundness.name(),
+            "file_system": file_system,
             "warnings": warnings,
         }))?;
-        return Ok(Exit::Done);
+        return Ok(soundness.exit());
     }
-    let store = format!("store {}: {}", context.store.display(), enrolments.summary());
+    let on = file_system.map_or(String::new(), |kind| format!(", on {kind}"));
+    let store = format!("store {}: {}{on}", context.store.display(), enrolments.summary());
     let warnings = match warnings.as_slice() {
         [] => "no warnings\n".to_owned(),
         warnings => format!("warnings\n  {}\n", warnings.join("\n  ")),
     };
     let (facts, doors) = (facts::text(&policy), doors.to_text());
     print(&format!("{file}: valid\n\n{facts}\nservices\n{doors}\n{store}\n\n{warnings}"))?;
-    Ok(Exit::Done)
+    Ok(soundness.exit())
+}
+
+impl Soundness {
+    const fn exit(self) -> Exit {
+        match self {
+            Self::Whole => Exit::Done,
+            Self::Damaged => Exit::Denied,
+            Self::NobodyPasses => Exit::NobodyPasses,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Damaged => "damaged",
+            Self::NobodyPasses => "nobody-passes",
+        }
+    }
 }

@@ -12,6 +12,8 @@ pub enum Exit {
     Done,
     /// 1: what was asked about failed or is denied, and the output says so.
     Denied,
+    /// 3: nobody gets in as the files are, and the output says so.
+    NobodyPasses,
 }
 
 impl Exit {
@@ -21,6 +23,7 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Denied => 1,
+            Self::NobodyPasses => 3,
         }
     }
 }
@@ -156,7 +159,7 @@ mod tests {
         for (failure, code) in cases {
             assert_eq!(failure.code(), code, "{failure:?}");
         }
-        assert_eq!((Exit::Done.code(), Exit::Denied.code()), (0, 1));
+        assert_eq!([Exit::Done, Exit::Denied, Exit::NobodyPasses].map(Exit::code), [0, 1, 3]);
     }
 
     #[test]

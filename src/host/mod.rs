@@ -1,5 +1,6 @@
 //! What this host will do at a login: its PAM stacks, and what sshd is set to. Reads, and writes nothing.
 #![forbid(unsafe_code)]
 
+pub mod file_systems;
 pub mod sshd;
 pub mod stacks;

@@ -2,7 +2,9 @@
 
 use crate::cli::readiness::Readiness;
 use crate::store::{FileStore, StoreError};
-use crate::verifier::policy::Policy;
+use crate::verifier::policy::{Policy, Rule, RuleAction, Unenrolled};
+use crate::verifier::ports::Store;
+use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
 
 /// What was found in a store.
@@ -11,7 +13,21 @@ pub struct Enrolments {
     users: usize,
     cannot_pass: Vec<Username>,
     faults: Vec<String>,
+    /// Users whose files can't be used.
+    faulty: usize,
     closed: bool,
+    missing: bool,
+}
+
+/// What a store means for logins that ask for codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Soundness {
+    /// It is whole.
+    Whole,
+    /// Some files are damaged or lost; whom they are of, or who meets them, is denied.
+    Damaged,
+    /// Nobody passes.
+    NobodyPasses,
 }
 
 impl Enrolments {
@@ -23,13 +39,16 @@ impl Enrolments {
             Ok(users) => {
                 found.users = users.len();
                 for user in users {
+                    let before = found.faults.len();
                     if let Err(error) = found.look_at(store, policy, user) {
                         found.faults.push(error.to_string());
                     }
+                    found.faulty = found.faulty.saturating_add(usize::from(found.faults.len() > before));
                 }
+                // Where those are answered whom nobody enrolled.
+                found.faults.extend(store.find(NOBODY).err().map(|failure| failure.0));
             }
-            // The first enrolment makes it.
-            Err(error) if error.is_missing() => {}
+            Err(error) if error.is_missing() => found.missing = true,
             Err(error) => {
                 found.closed = true;
                 found.faults.push(error.to_string());
@@ -44,11 +63,29 @@ impl Enrolments {
         (!self.closed).then_some(self.users)
     }
 
+    /// What it means under `policy`; `now` is before the end of a roll-out or not.
+    #[must_use]
+    pub fn soundness(&self, policy: &Policy, now: UnixTime) -> Soundness {
+        let asks_nobody = |rule: &Rule| rule.matches_every_login() && *rule.action() == RuleAction::Exempt;
+        let exempt = matches!(policy.default_chain().unenrolled(), Unenrolled::ExemptUntil(end) if now < end);
+        let nobody = self.closed || self.missing || (self.faulty >= self.users && !exempt);
+        match (nobody && !policy.rules().iter().any(asks_nobody), self.faults.is_empty()) {
+            (true, _) => Soundness::NobodyPasses,
+            (false, true) => Soundness::Whole,
+            (false, false) => Soundness::Damaged,
+        }
+    }
+
     /// The store in a few words.
     #[must_use]
     pub fn summary(&self) -> String {
         match (self.closed, self.users) {
-            (true, _) => "cannot be read".to_owned(),
+            (true, _) => "cannot be read, so every login that asks for codes is denied".to_owned(),
+            (false, 0) if self.missing => {
+                "not there, so every login that asks for codes is denied; restore it from a backup, or make it by the first \
+                 `mfa-chain enroll USER FACTOR`"
+                    .to_owned()
+            }
             (false, 0) => {
                 let first = "no users yet; `mfa-chain enroll USER FACTOR` enrols the first one";
                 format!("{first}, and until then every login that asks for codes is denied")
@@ -89,5 +126,7 @@ impl Enrolments {
     }
 }
 
+/// A name that no account has.
+const NOBODY: &str = "\u{1}";
 /// How many names are shown.
 const FEW: usize = 5;
