@@ -110,7 +110,8 @@ fn a_torn_slot_leaves_the_one_before_and_two_torn_slots_deny() {
     }
     let refusal = scratch.refusal("alice");
     assert!(refusal.contains("state/alice: the login state is damaged"), "{refusal}");
-    assert!(refusal.contains("mfa-chain unlock --reset-state alice"), "{refusal}");
+    let advised = format!("`mfa-chain --store {} unlock --reset-state alice`", scratch.path.display());
+    assert!(refusal.contains(&advised), "{refusal}");
 }
 
 #[test]

@@ -45,13 +45,8 @@ pub fn run(context: &Context, arguments: &EnrollArguments) -> Result<Exit, Failu
     let mut credential = authenticator.into_credential(factor, counter, clock.now());
     credential.first = credential.step_at(clock.now()).unwrap_or(counter);
     check_secret(&credential, &record)?;
-    if record.credentials().iter().any(|other| other.factor == credential.factor) {
-        let how = if terminal.is_some() { "once a code proves the new one" } else { "now" };
-        output::warn(&format!(
-            "{} has enrolled `{}` before; that authenticator is replaced {how}",
-            who.user, credential.factor
-        ));
-    }
+    let replaces = record.credentials().iter().any(|other| other.factor == credential.factor);
+    announce(replaces && terminal.is_some(), &who, factor);
 
     show::show(context, arguments, &who.user, factor, &credential)?;
     if let Some(terminal) = terminal {
@@ -62,6 +57,9 @@ pub fn run(context: &Context, arguments: &EnrollArguments) -> Result<Exit, Failu
         who.check_is_same(&current)?;
         replace(current, credential).map(|record| who.bind(record))
     })?;
+    if replaces {
+        output::warn(&format!("the authenticator that {} had for `{}` is replaced", who.user, factor.id));
+    }
     if terminal.is_some() {
         lift_void(&store, &who.user, id)?;
     }
@@ -69,6 +67,16 @@ pub fn run(context: &Context, arguments: &EnrollArguments) -> Result<Exit, Failu
         output::print(&next_steps(&policy, &store, &who.user, factor)?)?;
     }
     Ok(Exit::Done)
+}
+
+/// That an authenticator is there already, and stays for now.
+fn announce(stays: bool, who: &Who, factor: &Factor) {
+    if stays {
+        output::warn(&format!(
+            "{} has enrolled `{}` before; that authenticator stays until a code proves the new one",
+            who.user, factor.id
+        ));
+    }
 }
 
 fn find_factor<'a>(policy: &'a Policy, id: &str) -> Result<&'a Factor, Failure> {

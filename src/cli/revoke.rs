@@ -11,7 +11,7 @@ use super::readiness::Readiness;
 use super::terminal::ask_for_yes;
 use super::who::Who;
 use super::{Context, enrolled, output};
-use crate::store::{FileStore, load_policy};
+use crate::store::{FileStore, StoreError, load_policy};
 use crate::verifier::credential::Credential;
 use crate::verifier::policy::FactorId;
 use crate::verifier::record::UserRecord;
@@ -26,6 +26,9 @@ pub fn run(context: &Context, arguments: &RevokeArguments) -> Result<Exit, Failu
     let RevokeArguments { user, factor, yes } = arguments;
     let store = FileStore::at(&context.store);
     let user = &Who::enrolled(context, &store, user)?;
+    if let (Err(error), None) = (store.record(user), factor) {
+        return discard(context, &store, user, &error, *yes);
+    }
     let (record, _) = enrolled::find(&store, user)?;
     let revoked = select(&record, factor.as_deref())?;
     if !yes {
@@ -35,6 +38,29 @@ pub fn run(context: &Context, arguments: &RevokeArguments) -> Result<Exit, Failu
     store.change_record(user, |current| without(current, factor.as_deref()))?;
     let (remaining, _) = enrolled::find(&store, user)?;
     report(context, user, factor.is_none(), &revoked, &remaining).map(|()| Exit::Done)
+}
+
+/// Revokes all of a record that can't be read: whose it is and what is in it does not matter then.
+fn discard(
+    context: &Context,
+    store: &FileStore,
+    user: &Username,
+    error: &StoreError,
+    yes: bool,
+) -> Result<Exit, Failure> {
+    if !yes {
+        ask_for_yes(&format!("{error}. Revoke whatever {user} has enrolled?"))?;
+    }
+    store.discard_record(user)?;
+    if context.json {
+        output::print_json(&json!({
+            "user": user.as_str(), "revoked": [], "recovery_codes_revoked": true, "remaining": [],
+            "enough_for_default_chain": false,
+        }))?;
+    } else {
+        output::print(&format!("Revoked the record of {user}, which could not be read: {error}.\n"))?;
+    }
+    Ok(Exit::Done)
 }
 
 /// The factors to revoke: the named one, or all.

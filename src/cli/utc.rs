@@ -25,6 +25,13 @@ pub fn utc(time: UnixTime) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
+/// The last day before `deadline`, which is a midnight: what the policy calls `until`.
+#[must_use]
+pub fn last_day_before(deadline: UnixTime) -> String {
+    let day = utc(UnixTime::from_seconds(deadline.seconds().saturating_sub(1)));
+    day.split(' ').next().unwrap_or_default().to_owned()
+}
+
 /// Days of each month, in the Gregorian calendar.
 const fn months_of(year: u64) -> [u64; 12] {
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));

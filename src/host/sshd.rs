@@ -4,6 +4,7 @@ use std::process::Command;
 
 /// The settings that decide whether sshd asks PAM for codes, of a connection that no `Match` block is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // one for each switch of sshd_config
 pub struct Settings {
     /// `UsePAM`
     pub pam: bool,
@@ -11,6 +12,8 @@ pub struct Settings {
     pub keyboard_interactive: bool,
     /// `PasswordAuthentication`
     pub password: bool,
+    /// `UseDNS`: sshd gives PAM host names where it finds them, not addresses.
+    pub dns: bool,
     /// `AuthenticationMethods`: lists of methods, each of which is enough; `None` for "any".
     pub methods: Option<Vec<String>>,
 }
@@ -51,6 +54,7 @@ impl Settings {
             pam: is_on("usepam"),
             keyboard_interactive: is_on("kbdinteractiveauthentication"),
             password: is_on("passwordauthentication"),
+            dns: is_on("usedns"),
             methods: (methods != "any").then(|| methods.split(' ').map(str::to_owned).collect()),
         }
     }
@@ -88,7 +92,7 @@ mod tests {
         let settings = told("any");
         assert_eq!(
             settings,
-            Settings { pam: true, keyboard_interactive: true, password: true, methods: None }
+            Settings { pam: true, keyboard_interactive: true, password: true, dns: false, methods: None }
         );
         let off = Settings::read("usepam no\nkbdinteractiveauthentication no\npasswordauthentication no\n");
         assert!(!off.pam && !off.keyboard_interactive && !off.takes_passwords());

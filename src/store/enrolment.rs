@@ -83,6 +83,17 @@ impl FileStore {
         self.replace_record(user, &changed).map_err(E::from)
     }
 
+    /// Puts an empty record in place of one that can't be read: the user is not enrolled then. The login state
+    /// stands, so used codes stay used.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it can't be written.
+    pub fn discard_record(&self, user: &Username) -> Result<(), StoreError> {
+        let _alone = self.lock_commands()?;
+        self.replace_record(user, &UserRecord::default())
+    }
+
     /// Keeps the name under which an account enrolled, so that a renamed one is noticed. Before the record: an
     /// entry without a record is nobody's, a record without an entry would be missed.
     fn index(&self, user: &Username, record: &UserRecord) -> Result<(), StoreError> {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
+use super::file_store::{DECOYS, DEFAULT_STORE, SECRETS, STATE, UIDS};
+
 use crate::verifier::policy::PolicyError;
 use crate::verifier::ports::StoreFailure;
 
@@ -107,17 +109,36 @@ impl StoreError {
     }
 }
 
+/// The store that `path` is, or lies in.
+fn store_of(path: &Path) -> &Path {
+    let is_folder =
+        |name: &std::ffi::OsStr| [SECRETS, STATE, DECOYS, UIDS].iter().any(|folder| name == *folder);
+    let folder = path.ancestors().find(|folder| folder.file_name().is_some_and(is_folder));
+    folder.and_then(Path::parent).unwrap_or(path)
+}
+
+/// `text` with the option that names the store in each command that it advises: as printed, it is to work.
+fn with_store(text: &str, store: &Path) -> String {
+    if store == Path::new(DEFAULT_STORE) {
+        return text.to_owned();
+    }
+    text.replace("`mfa-chain ", &format!("`mfa-chain --store {} ", store.display()))
+}
+
 impl fmt::Display for StoreError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let store = store_of(&self.path);
         let path = self.path.display();
         match &self.problem {
-            Problem::Missing { remedy } => write!(formatter, "{path}: not there; {remedy}"),
+            Problem::Missing { remedy } => {
+                write!(formatter, "{path}: not there; {}", with_store(remedy, store))
+            }
             Problem::Unsafe { what } => write!(formatter, "{path}: not safe to use: {what}"),
             Problem::Io { action, error } => {
                 write!(formatter, "{path}: cannot {action}: {error}")?;
                 write_remedy(formatter, &self.path, error.kind())
             }
-            Problem::Invalid { what } => write!(formatter, "{path}: {what}"),
+            Problem::Invalid { what } => write!(formatter, "{path}: {}", with_store(what, store)),
             Problem::Policy { error } => {
                 write!(formatter, "{error}")?;
                 match error.further().len() {
@@ -134,6 +155,7 @@ impl fmt::Display for StoreError {
 
 /// What mends it, where the answer of the system tells.
 fn write_remedy(formatter: &mut fmt::Formatter<'_>, path: &Path, kind: io::ErrorKind) -> fmt::Result {
+    let store = store_of(path);
     let path = path.display();
     match kind {
         // Said to the command and, of a locker that runs as its user, to the log.
@@ -145,7 +167,12 @@ fn write_remedy(formatter: &mut fmt::Formatter<'_>, path: &Path, kind: io::Error
         }
         io::ErrorKind::ReadOnlyFilesystem => {
             let place = format_args!("$(findmnt -no TARGET -T {path})");
-            write!(formatter, "; find the cause with dmesg, then run `mount -o remount,rw {place}`")
+            write!(
+                formatter,
+                "; if the disk itself is read-only find the cause with dmesg, then run `mount -o remount,rw {place}`; if \
+                 it is not, this service runs in a sandbox of systemd: add ReadWritePaths={} to its unit",
+                store.display()
+            )
         }
         _ => Ok(()),
     }

@@ -149,7 +149,7 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
             DenyReason::Rule(rule) => event.with_number("rule", rule_number(rule)),
             _ => event,
         };
-        self.audit.record(&match reason.detail() {
+        self.audit.record(&match reason.detail_through(&request.service) {
             Some(detail) => event.saying(detail),
             None => event,
         });

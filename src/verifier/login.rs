@@ -41,9 +41,10 @@ fn ask<S: Store, C: Clock, N: Accounts, A: Audit>(
     let (step, request) = (attempt.expected(), attempt.request());
     let style = orchestrator.policy.prompt();
     let prompt = style.render(step.factor.label.as_str(), step.number, attempt.step_count());
-    let response = conversation
-        .ask(&prompt, style.echo())
-        .map_err(|cause| orchestrator.deny(request, DenyReason::Conversation(cause.0)))?;
+    let response = conversation.ask(&prompt, style.echo()).map_err(|cause| {
+        let hint = if step.number > 1 { ONE_PROMPT } else { "" };
+        orchestrator.deny(request, DenyReason::Conversation(cause.0 + hint))
+    })?;
     if conversation.claimant_is(&request.user) {
         Ok(response)
     } else {
@@ -51,6 +52,10 @@ fn ask<S: Store, C: Clock, N: Accounts, A: Audit>(
         Err(orchestrator.deny(request, DenyReason::ClaimantChanged))
     }
 }
+
+/// The first prompt was answered and a later one was not.
+const ONE_PROMPT: &str =
+    ", or it is a program that answers one prompt only: give its service a chain of one step";
 
 /// The claimant reads one calm sentence, the same for every cause.
 fn refuse<S, C, N, A>(

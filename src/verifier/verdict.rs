@@ -58,6 +58,17 @@ impl DenyReason {
         }
     }
 
+    /// The same for a login through `service`: what is said of sshd is said in its own logins alone.
+    #[must_use]
+    pub fn detail_through(&self, service: &str) -> Option<&str> {
+        match self {
+            Self::Step(Refusal::SshdJunk) if service != "sshd" => Some(
+                "control characters were typed or sent in place of a code, as sshd does for users whom it bars",
+            ),
+            _ => self.detail(),
+        }
+    }
+
     /// What stood in the way, where the word alone does not say it.
     #[must_use]
     pub fn detail(&self) -> Option<&str> {

@@ -68,3 +68,19 @@ fn a_broken_policy_does_not_keep_a_lost_token_alive() {
     assert!(finished.stderr.contains("policy.toml:1"), "{finished:#?}");
     assert!(!scratch.secret_file("alice").contains(SECRET));
 }
+
+#[test]
+fn a_record_that_is_damaged_or_of_somebody_else_is_revoked_whole() {
+    let scratch = Scratch::new();
+    for (user, spoil) in [("alice", "not toml"), ("bob", "")] {
+        scratch.enroll(user, "phone", SECRET);
+        let foreign = scratch.secret_file(user).replace(&format!("user = \"{user}\""), "user = \"carol\"");
+        scratch.write(&format!("store/secrets/{user}.toml"), if spoil.is_empty() { &foreign } else { spoil });
+        scratch.run(&format!("status {user}")).expect(3);
+        scratch.run(&format!("revoke {user} phone --yes")).expect(3);
+        let told = scratch.run(&format!("revoke {user} --yes")).expect(0).stdout;
+        assert!(told.contains("could not be read"), "{told}");
+        scratch.run(&format!("status {user}")).expect(0);
+        scratch.enroll(user, "phone", SECRET);
+    }
+}

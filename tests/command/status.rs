@@ -111,7 +111,8 @@ fn a_factor_that_no_chain_can_ask_for_is_pointed_out() {
 #[test]
 fn files_that_are_missing_or_wrong_have_their_own_exit_code() {
     let scratch = Scratch::new();
-    scratch.run("status").refused(3, &["store: not there", "mfa-chain enroll"]);
+    let advised = format!("mfa-chain --store {} enroll", scratch.path_text("store"));
+    scratch.run("status").refused(3, &["store: not there", &advised]);
     scratch.enroll("alice", "phone", SECRET);
     scratch.run("status bob").refused(1, &["`bob` has enrolled nothing"]);
     scratch.write("policy.toml", "version = 1\nmod = \"random\"\n");

@@ -73,7 +73,16 @@ impl Place {
     fn enroll(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("--policy").arg(self.stage.policy()).arg("--store").arg(self.stage.store());
-        command.args(["enroll", "alice", "phone", "--no-confirm", "--qr", "none", "--secret-file"]);
+        command.args([
+            "enroll",
+            "alice",
+            "phone",
+            "--unknown-user",
+            "--no-confirm",
+            "--qr",
+            "none",
+            "--secret-file",
+        ]);
         command.arg(self.stage.path().join("secret"));
         command.env_clear().env("PATH", "/usr/bin:/bin").current_dir(self.stage.path());
         command

@@ -1,6 +1,6 @@
 //! What in a valid policy is likely not meant.
 
-use crate::cli::utc::utc;
+use crate::cli::utc::last_day_before;
 use crate::verifier::policy::{ChainSpec, Policy, RuleAction, Unenrolled};
 use crate::verifier::time::UnixTime;
 
@@ -15,14 +15,6 @@ pub fn on_policy(policy: &Policy, now: UnixTime) -> Vec<String> {
     if policy.default_chain().required_steps() == 1 {
         warnings.push("chain default: 1 step, so one code is enough where no rule asks for more".to_owned());
     }
-    for (number, rule) in (1_usize..).zip(policy.rules()) {
-        if rule.names_sources() {
-            warnings.push(format!(
-                "rule {number} (line {}): host names in PAM_RHOST match no `from`; set `UseDNS no` in sshd_config",
-                rule.line()
-            ));
-        }
-    }
     let default = policy.default_chain();
     // What a chain inherits is told once.
     let own = policy.named_chains().filter(|chain| chain.unenrolled() != default.unenrolled());
@@ -36,14 +28,14 @@ fn is_used(policy: &Policy, chain: &ChainSpec) -> bool {
 
 fn on_roll_out(chain: &ChainSpec, now: UnixTime) -> Option<String> {
     let Unenrolled::ExemptUntil(deadline) = chain.unenrolled() else { return None };
-    let (name, day) = (chain.name(), utc(deadline));
+    let (name, day) = (chain.name(), last_day_before(deadline));
     if deadline <= now {
         return Some(format!(
-            "chain {name}: the roll-out ended at {day}; unenrolled users are denied, so write `unenrolled = \"deny\"`"
+            "chain {name}: the roll-out ended with {day} (UTC); unenrolled users are denied, so write `unenrolled = \"deny\"`"
         ));
     }
     (deadline.seconds_since(now) <= SOON_SECONDS).then(|| {
-        format!("chain {name}: the roll-out ends at {day}; unenrolled users are denied from then on")
+        format!("chain {name}: the roll-out ends with {day} (UTC); unenrolled users are denied from the next day on")
     })
 }
 
@@ -64,10 +56,7 @@ mod tests {
 
     #[test]
     fn what_is_likely_not_meant_is_told_once() {
-        let cases = [
-            ("[chains.admin]\nmode='random'\n", "chain admin: no rule uses it"),
-            ("[[rules]]\nfrom=['10.0.0.0/8']\naction='deny'\n", "rule 1 (line 9): host names in PAM_RHOST"),
-        ];
+        let cases = [("[chains.admin]\nmode='random'\n", "chain admin: no rule uses it")];
         for (text, expected) in cases {
             let warnings = on_policy(&policy(text), NOW);
             assert!(warnings.len() == 1 && warnings[0].starts_with(expected), "{warnings:?}");
@@ -77,13 +66,13 @@ mod tests {
     #[test]
     fn a_roll_out_that_ends_soon_or_ended_is_told() {
         for (day, expected) in [
-            ("2026-11-21", Some("chain default: the roll-out ended at ")),
-            ("2026-11-30", Some("chain default: the roll-out ends at ")),
+            ("2026-11-21", Some("chain default: the roll-out ended with 2026-11-21 (UTC);")),
+            ("2026-11-30", Some("chain default: the roll-out ends with 2026-11-30 (UTC);")),
             ("2026-12-31", None),
         ] {
             let text = format!("unenrolled='exempt'\nuntil={day}\nrequired_steps=2\n{FACTORS}");
             let warnings = on_policy(&Policy::parse(&text, "p").expect("valid"), NOW);
-            let told = warnings.first().and_then(|first| first.split_inclusive(" at ").next());
+            let told = warnings.first().and_then(|first| first.split_inclusive(';').next());
             assert_eq!(told, expected, "{day}: {warnings:?}");
         }
     }

@@ -67,6 +67,10 @@ impl Doors {
     pub fn warnings(&self, policy: &Policy) -> Vec<String> {
         let sshd = self.found.iter().find(|(service, _)| service == "sshd").map(|(_, standing)| *standing);
         let mut warnings = sshd.map_or_else(Vec::new, |standing| self.on_sshd(standing));
+        if matches!(&self.sshd, Some(Ok(settings)) if settings.dns) {
+            let rules = (1_usize..).zip(policy.rules()).filter(|(_, rule)| rule.names_sources());
+            warnings.extend(rules.map(|(number, rule)| on_host_names(number, rule.line())));
+        }
         let asking =
             self.found.iter().filter(|(_, standing)| standing.auth).map(|(service, _)| service.as_str());
         warnings.extend(
@@ -124,6 +128,13 @@ fn on_settings(settings: &Settings, standing: Standing) -> Vec<String> {
         ));
     }
     warnings
+}
+
+fn on_host_names(number: usize, line: usize) -> String {
+    format!(
+        "rule {number} (line {line}): sshd gives PAM host names, which match no `from`; set `UseDNS no` in sshd_config, \
+         then reload sshd"
+    )
 }
 
 fn is_exempt(policy: &Policy, service: &str) -> bool {
@@ -187,6 +198,16 @@ mod tests {
         assert!(told.len() == 1 && told[0].contains("add `auth required pam_mfa_chain.so"), "{told:?}");
         let told = warned(&[("sshd", AUTH)], "usepam no\n", "");
         assert!(told.len() == 1 && told[0].contains("UsePAM yes"), "{told:?}");
+    }
+
+    #[test]
+    fn host_names_are_told_of_only_where_sshd_gives_them() {
+        let rule = "[[rules]]\nfrom = [\"10.0.0.0/8\"]\naction = \"deny\"\n";
+        let both = format!("{AUTH}{ACCOUNT}");
+        let settings = settings("publickey,keyboard-interactive");
+        let told = warned(&[("sshd", &both)], &format!("{settings}usedns yes\n"), rule);
+        assert!(told.len() == 1 && told[0].contains("set `UseDNS no`"), "{told:?}");
+        assert_eq!(warned(&[("sshd", &both)], &format!("{settings}usedns no\n"), rule), [""; 0]);
     }
 
     #[test]
