@@ -78,6 +78,9 @@ pub struct EnrollArguments {
     /// Take the secret from FILE, or from standard input (-): base32, or a whole otpauth:// URI
     #[arg(long, value_name = "FILE|-")]
     pub secret_file: Option<PathBuf>,
+    /// Where a counter token (HOTP) stands, if not where its secret or the store says
+    #[arg(long, value_name = "N")]
+    pub counter: Option<u64>,
     /// Enrol a name that the system does not list
     #[arg(long)]
     pub unknown_user: bool,

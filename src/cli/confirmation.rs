@@ -9,8 +9,8 @@ use super::failure::Failure;
 use super::output;
 use super::terminal::Terminal;
 
-/// Asks for a code of `credential`, or for two consecutive ones of a HOTP token that stands at `counter` or a
-/// little further. Returns the lowest time step or counter that was not used for it.
+/// Asks for a code of `credential`, or for two consecutive ones of a HOTP token that stands at `counter` or up to
+/// [`COUNTERS`] further. Returns the lowest time step or counter that was not used for it.
 ///
 /// # Errors
 ///
@@ -29,10 +29,10 @@ pub fn confirm(
                 let candidates = credential.candidates(factor.kind, clock.now(), 0);
                 credential.matching(&code, candidates)
             }
-            FactorKind::Hotp { look_ahead } => {
+            FactorKind::Hotp { .. } => {
                 let first = ask(terminal, &format!("{} code: ", factor.label))?;
                 let second = ask(terminal, &format!("{} next code: ", factor.label))?;
-                consecutive(credential, &first, &second, counter, look_ahead)
+                consecutive(credential, &first, &second, counter)
             }
         };
         match proven {
@@ -54,17 +54,13 @@ fn ask(terminal: Terminal, prompt: &str) -> Result<Response, Failure> {
     terminal.ask_unseen(prompt).map(|answer| Response::from_bytes(answer.as_bytes()))
 }
 
-/// The counter of `second`, where `first` is the code before it. Two codes, because one of six digits is
-/// found by chance in one of 100,000 windows of ten (RFC 4226 §7.4).
-fn consecutive(
-    credential: &Credential,
-    first: &Response,
-    second: &Response,
-    counter: u64,
-    look_ahead: u8,
-) -> Option<u64> {
-    let last = counter.saturating_add(u64::from(look_ahead).saturating_sub(1));
-    let mut proven = (counter..=last).filter_map(|candidate| {
+/// How many counters are searched for a token that was pressed often since it was last in step. Two codes of six
+/// digits in a row stand there by chance once in 10^8 searches.
+const COUNTERS: u64 = 10_000;
+
+/// The counter of `second`, where `first` is the code before it: resynchronisation as in RFC 4226 §7.4.
+fn consecutive(credential: &Credential, first: &Response, second: &Response, counter: u64) -> Option<u64> {
+    let mut proven = (counter..counter.saturating_add(COUNTERS)).filter_map(|candidate| {
         credential.matching(first, candidate..=candidate)?;
         let next = candidate.checked_add(1)?;
         credential.matching(second, next..=next)
@@ -102,15 +98,19 @@ mod tests {
 
     fn proven(first: &str, second: &str, counter: u64) -> Option<u64> {
         let [first, second] = [first, second].map(|text| Response::from_bytes(text.as_bytes()));
-        consecutive(&token(), &first, &second, counter, 5)
+        consecutive(&token(), &first, &second, counter)
     }
 
     #[test]
-    fn two_consecutive_codes_prove_a_token_within_the_look_ahead() {
+    fn two_consecutive_codes_prove_a_token_that_was_pressed_up_to_10_000_times() {
         assert_eq!(proven(CODES[0], CODES[1], 0), Some(1));
-        assert_eq!(proven(CODES[4], CODES[5], 0), Some(5));
-        assert_eq!(proven(CODES[5], CODES[6], 0), None);
-        assert_eq!(proven(CODES[5], CODES[6], 1), Some(6));
+        assert_eq!(proven(CODES[8], CODES[9], 0), Some(9));
+        let far = |counter: u64| [counter, counter + 1].map(|at| token().code(at).to_string());
+        let [first, second] = far(9_999);
+        assert_eq!(proven(&first, &second, 0), Some(10_000));
+        let [first, second] = far(10_000);
+        assert_eq!(proven(&first, &second, 0), None);
+        assert_eq!(proven(&first, &second, 1), Some(10_001));
     }
 
     #[test]

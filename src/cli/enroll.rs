@@ -16,7 +16,7 @@ use super::{Context, enrolled, output};
 use crate::store::{FileStore, SystemClock, load_policy};
 use crate::verifier::credential::{Credential, CredentialId};
 use crate::verifier::login_state::ReplayMark;
-use crate::verifier::policy::{Factor, Policy};
+use crate::verifier::policy::{Factor, FactorKind, Policy};
 use crate::verifier::ports::{Clock, Store};
 use crate::verifier::record::UserRecord;
 use crate::verifier::username::Username;
@@ -29,7 +29,7 @@ use crate::verifier::username::Username;
 /// is as before then.
 pub fn run(context: &Context, arguments: &EnrollArguments) -> Result<Exit, Failure> {
     let policy = load_policy(&context.policy)?;
-    let factor = find_factor(&policy, &arguments.factor)?;
+    let factor = find_factor(&policy, arguments)?;
     let store = FileStore::open_or_create(&context.store)?;
     let clock = SystemClock;
     let terminal = confirming_terminal(arguments)?;
@@ -41,8 +41,9 @@ pub fn run(context: &Context, arguments: &EnrollArguments) -> Result<Exit, Failu
         Some(path) => secret_input::read(path, factor)?,
         None => secret_input::make(factor)?,
     };
-    let counter = authenticator.counter;
-    let mut credential = authenticator.into_credential(factor, counter, clock.now());
+    let told = arguments.counter.unwrap_or(authenticator.counter);
+    let mut credential = authenticator.into_credential(factor, told, clock.now());
+    let counter = next_counter(&credential, &store, &who.user, told)?;
     credential.first = credential.step_at(clock.now()).unwrap_or(counter);
     check_secret(&credential, &record)?;
     let replaces = record.credentials().iter().any(|other| other.factor == credential.factor);
@@ -69,6 +70,19 @@ pub fn run(context: &Context, arguments: &EnrollArguments) -> Result<Exit, Failu
     Ok(Exit::Done)
 }
 
+/// Where a counter token stands at the least: where it was told to, or behind what this key was used for here. A reset
+/// of the login state forgot the latter.
+fn next_counter(
+    credential: &Credential,
+    store: &FileStore,
+    user: &Username,
+    told: u64,
+) -> Result<u64, Failure> {
+    let state = store.login_state(user)?.unwrap_or_default();
+    let kept = state.mark(credential.id()).map(|mark| mark.next).filter(|next| *next < u64::MAX);
+    Ok(kept.unwrap_or(0).max(told))
+}
+
 /// That an authenticator is there already, and stays for now.
 fn announce(stays: bool, who: &Who, factor: &Factor) {
     if stays {
@@ -79,11 +93,18 @@ fn announce(stays: bool, who: &Who, factor: &Factor) {
     }
 }
 
-fn find_factor<'a>(policy: &'a Policy, id: &str) -> Result<&'a Factor, Failure> {
-    policy.factor(id).ok_or_else(|| {
+fn find_factor<'a>(policy: &'a Policy, arguments: &EnrollArguments) -> Result<&'a Factor, Failure> {
+    let id = &arguments.factor;
+    let factor = policy.factor(id).ok_or_else(|| {
         let known: Vec<&str> = policy.factors().iter().map(|factor| factor.id.as_str()).collect();
         Failure::refused(format!("the policy has no factor `{id}`; known: {}", known.join(", ")))
-    })
+    })?;
+    if arguments.counter.is_some() && matches!(factor.kind, FactorKind::Totp { .. }) {
+        return Err(Failure::refused(format!(
+            "--counter is for counter tokens (HOTP); `{id}` goes by the time"
+        )));
+    }
+    Ok(factor)
 }
 
 /// Where the code comes from that proves the authenticator; `None` where none is asked for.

@@ -1,5 +1,7 @@
 //! `enroll`: what proves an authenticator, and what is stored then.
 
+use pam_mfa_chain::verifier::time::UnixTime;
+
 use super::scratch::{OTHER_SECRET, SECRET, Scratch, hotp, now, totp};
 
 #[test]
@@ -59,13 +61,38 @@ fn a_counter_token_is_proven_by_two_consecutive_codes() {
     let scratch = Scratch::new();
     let path = scratch.write("given", &format!("otpauth://hotp/x?secret={SECRET}&counter=40"));
     let line = format!("enroll alice token --secret-file {path}");
-    for (first, second) in [(40, 42), (41, 40), (45, 46), (38, 39)] {
+    for (first, second) in [(40, 42), (41, 40), (10_040, 10_041), (38, 39)] {
         let codes = format!("{}\n{}\n", hotp(SECRET, first), hotp(SECRET, second));
         scratch.run_with_input(&line, &codes).expect(4);
     }
     let codes = format!("{}\n{}\n", hotp(SECRET, 43), hotp(SECRET, 44));
     scratch.run_with_input(&line, &codes).expect(0);
     assert!(scratch.secret_file("alice").contains("first = 45\n"));
+}
+
+/// What docs/recovery.md advises for a token whose button was pressed too often, and after a reset of the state.
+#[test]
+fn a_counter_token_far_ahead_is_enrolled_and_enrolled_again() {
+    let scratch = Scratch::new();
+    let path = scratch.write("given", &format!("otpauth://hotp/x?secret={SECRET}&counter=0"));
+    let line = format!("enroll alice token --secret-file {path}");
+    let codes = |at: u64| format!("{}\n{}\n", hotp(SECRET, at), hotp(SECRET, at + 1));
+    for at in [9_000, 18_000] {
+        scratch.run_with_input(&line, &codes(at)).expect(if at == 9_000 { 0 } else { 4 });
+    }
+    assert!(scratch.secret_file("alice").contains("first = 9002\n"));
+    // A login moved the mark on, from which the search begins.
+    scratch.change_state("alice", |record, state| {
+        state.burn(&record.credentials()[0], 17_000, UnixTime::from_seconds(now()));
+    });
+    scratch.run_with_input(&line, &codes(18_000)).expect(0);
+    scratch.run("unlock alice --reset-state").expect(0);
+    scratch.run_with_input(&line, &codes(28_100)).expect(4);
+    scratch.run_with_input(&format!("{line} --counter 28000"), &codes(28_100)).expect(0);
+    assert!(scratch.secret_file("alice").contains("first = 28102\n"));
+    scratch
+        .run(&format!("enroll alice phone --counter 1 --no-confirm --secret-file {path}"))
+        .refused(1, &["by the time"]);
 }
 
 #[test]
