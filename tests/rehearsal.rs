@@ -88,6 +88,29 @@ fn an_exemption_is_not_taken_for_a_denial() {
 }
 
 #[test]
+fn a_rule_by_terminal_is_tried_and_explained_by_it() {
+    let rule = "[[rules]]\nttys = ['tty*']\naction = 'exempt'\n";
+    let host = Host::with_policy(&format!("{POLICY}{rule}"));
+    host.enrol("alice", &["phone", "token"]);
+    let explain = |tty: &str| host.run(&["explain", "alice", "--service", "login", "--tty", tty]);
+    explain("tty1").assert_tells(0, &["ttys tty* -> exempt"]);
+    explain("pts/1").assert_tells(0, &["no rule: the default chain"]);
+    let line = try_alice(&["--answers", "-", "--tty", "tty1"]);
+    host.run(&line).assert_tells(0, &["verdict  exempt by rule 1 (line 13)"]);
+    let line = try_alice(&["--answers", "-", "--tty", "pts/1"]);
+    assert_eq!(host.run(&line).code, 4);
+}
+
+#[test]
+fn explain_says_whose_codes_are_asked() {
+    let host = host();
+    let explain = |service: &str| host.run(&["explain", "alice", "--service", service]).out;
+    assert!(explain("sudo").contains("the codes of who calls it; with `targetpw`"));
+    assert!(explain("su").contains("the codes of the account that is entered"));
+    assert!(!explain("sshd").contains("the codes of who"));
+}
+
+#[test]
 fn a_rule_that_denies_asks_nothing() {
     let host = Host::with_policy(&format!("{POLICY}[[rules]]\nservices = ['sshd']\naction = 'deny'\n"));
     host.enrol("alice", &["phone", "token"]);

@@ -171,6 +171,9 @@ pub struct ExplainArguments {
     /// Where the login comes from: an address, as sshd gives it
     #[arg(long, value_name = "ADDR")]
     pub rhost: Option<String>,
+    /// The terminal, as the service gives it: tty1, pts/0; sshd gives ssh
+    #[arg(long, value_name = "TTY")]
+    pub tty: Option<String>,
     /// Take the user for a member of this group, whatever the system says; may be repeated
     #[arg(long = "group", value_name = "NAME")]
     pub groups: Vec<String>,
@@ -193,6 +196,9 @@ pub struct TryArguments {
     /// Where the login comes from: an address, as sshd gives it
     #[arg(long, value_name = "ADDR")]
     pub rhost: Option<String>,
+    /// The terminal, as the service gives it: tty1, pts/0; sshd gives ssh
+    #[arg(long, value_name = "TTY")]
+    pub tty: Option<String>,
 }
 
 /// `demo`

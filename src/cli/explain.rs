@@ -21,8 +21,8 @@ use crate::verifier::request::Request;
 pub fn run(context: &Context, arguments: &ExplainArguments) -> Result<Exit, Failure> {
     let policy = load_policy(&context.policy)?;
     let store = FileStore::at(&context.store);
-    let request =
-        Request { rhost: arguments.rhost.clone(), ..Request::new(&arguments.service, &arguments.user) };
+    let (rhost, tty) = (arguments.rhost.clone(), arguments.tty.clone());
+    let request = Request { rhost, tty, ..Request::new(&arguments.service, &arguments.user) };
     let named = NamedGroups { groups: &arguments.groups, system: context.accounts };
     let accounts: &dyn Accounts = if arguments.groups.is_empty() { context.accounts } else { &named };
     let explanation = Explanation::of(&policy, &store, accounts, &request)?;
@@ -115,12 +115,26 @@ fn notes(request: &Request) -> Vec<String> {
         }
         Some(_) => {}
     }
+    notes.extend(whose_codes(&request.service));
     if request.rhost.as_ref().is_some_and(|host| host.parse::<std::net::IpAddr>().is_err()) {
         notes.push(
             "--rhost is no address, so no `from` matches it; sshd gives addresses with UseDNS no".into(),
         );
     }
     notes
+}
+
+/// Whose codes a service asks for that runs something as another user.
+fn whose_codes(service: &str) -> Option<String> {
+    match service {
+        "sudo" | "sudo-i" => Some(
+            "sudo asks for the codes of who calls it; with `targetpw`, `runaspw` or `rootpw` in sudoers for those of the \
+             target, of `runas_default`, or of root"
+                .to_owned(),
+        ),
+        "su" | "su-l" => Some("su asks for the codes of the account that is entered, not of who calls it".to_owned()),
+        _ => None,
+    }
 }
 
 /// Group memberships as the command line names them, and the accounts of the system; every name is listed.

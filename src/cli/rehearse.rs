@@ -35,7 +35,8 @@ pub fn run(context: &Context, arguments: &TryArguments, libpam: &dyn Libpam) -> 
     let services = ServiceFolder::create(&arguments.service, &module, &policy_path, &store)?;
     announce(context, arguments, &module)?;
     let mut transcript = Transcript::new(answers, !context.json);
-    let login = Login { services: &services, user: &arguments.user, rhost: arguments.rhost.as_deref() };
+    let (rhost, tty) = (arguments.rhost.as_deref(), arguments.tty.as_deref());
+    let login = Login { services: &services, user: &arguments.user, rhost, tty };
     let outcome = libpam.authenticate(&login, &mut transcript);
     let outcome = outcome.map_err(|error| Failure::files(error.to_string()))?;
     transcript.check()?;
@@ -73,8 +74,8 @@ fn exemption(
     if outcome.code != PAM_PERM_DENIED || !transcript.prompts().is_empty() {
         return Ok(None);
     }
-    let request =
-        Request { rhost: arguments.rhost.clone(), ..Request::new(&arguments.service, &arguments.user) };
+    let (rhost, tty) = (arguments.rhost.clone(), arguments.tty.clone());
+    let request = Request { rhost, tty, ..Request::new(&arguments.service, &arguments.user) };
     let explanation = Explanation::of(policy, &FileStore::at(&context.store), context.accounts, &request)?;
     Ok(explanation.exemption())
 }
@@ -139,9 +140,12 @@ fn verdict(
 }
 
 fn hint(arguments: &TryArguments) -> String {
-    let TryArguments { user, service, rhost, .. } = arguments;
-    let source = rhost.as_ref().map_or(String::new(), |rhost| format!(" --rhost {rhost}"));
-    format!("mfa-chain explain {user} --service {service}{source}")
+    let TryArguments { user, service, rhost, tty, .. } = arguments;
+    let option = |name: &str, value: &Option<String>| {
+        value.as_ref().map_or(String::new(), |value| format!(" --{name} {value}"))
+    };
+    let (source, terminal) = (option("rhost", rhost), option("tty", tty));
+    format!("mfa-chain explain {user} --service {service}{source}{terminal}")
 }
 
 // security/_pam_types.h

@@ -18,6 +18,7 @@ impl Libpam for SystemLibpam {
         let (service, user) = (c_text(login.services.service())?, c_text(login.user)?);
         let folder = c_text(&login.services.path().to_string_lossy())?;
         let rhost = login.rhost.map(c_text).transpose()?;
+        let tty = login.tty.map(c_text).transpose()?;
         let mut applicant = applicant;
         let conversation = PamConv { conv: converse, appdata: (&raw mut applicant).cast() };
         let mut handle = ptr::null_mut();
@@ -29,9 +30,11 @@ impl Libpam for SystemLibpam {
         if code != PAM_SUCCESS || handle.is_null() {
             return Err(LibpamError(format!("libpam could not start: {}", words(handle, code))));
         }
-        if let Some(rhost) = rhost {
-            // SAFETY: pam_set_item(3) copies the NUL-terminated text.
-            let _ = unsafe { pam_set_item(handle, PAM_RHOST, rhost.as_ptr().cast()) };
+        for (item, text) in [(PAM_RHOST, rhost), (PAM_TTY, tty)] {
+            if let Some(text) = text {
+                // SAFETY: pam_set_item(3) copies the NUL-terminated text.
+                let _ = unsafe { pam_set_item(handle, item, text.as_ptr().cast()) };
+            }
         }
         // SAFETY: the handle came from pam_start_confdir and was not ended.
         let code = unsafe { pam_authenticate(handle, 0) };
@@ -86,6 +89,7 @@ unsafe extern "C" {
 const PAM_SUCCESS: c_int = 0;
 const PAM_BUF_ERR: c_int = 5;
 const PAM_CONV_ERR: c_int = 19;
+const PAM_TTY: c_int = 3;
 const PAM_RHOST: c_int = 4;
 const PAM_PROMPT_ECHO_OFF: c_int = 1;
 const PAM_PROMPT_ECHO_ON: c_int = 2;

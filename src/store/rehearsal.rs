@@ -39,6 +39,8 @@ pub struct Login<'a> {
     pub user: &'a str,
     /// `PAM_RHOST`, if any.
     pub rhost: Option<&'a str>,
+    /// `PAM_TTY`, if any.
+    pub tty: Option<&'a str>,
 }
 
 /// A code that libpam returned, with its words.

@@ -69,7 +69,7 @@ fn log_in(scratch: &Scratch, module: &Path, libpam: &dyn Libpam, number: u32) ->
     print(&format!("\nLogin {number} (^D ends the demo)\n"))?;
     let services = scratch.service(SERVICE, module)?;
     let mut transcript = Transcript::new(Answers::open(None)?, true);
-    let login = Login { services: &services, user: USER, rhost: None };
+    let login = Login { services: &services, user: USER, rhost: None, tty: None };
     let outcome = libpam.authenticate(&login, &mut transcript);
     let outcome = outcome.map_err(|error| Failure::files(error.to_string()))?;
     transcript.check()?;

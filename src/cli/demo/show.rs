@@ -67,7 +67,7 @@ impl Stage<'_> {
     fn play(&self, scene: &Scene, first: &[Zeroizing<String>]) -> Result<(Seen, bool), Failure> {
         let mut hands = Hands::new(self.scratch, self.policy, scene.typing, first);
         let services = self.scratch.service(scene.service, self.module)?;
-        let login = Login { services: &services, user: USER, rhost: None };
+        let login = Login { services: &services, user: USER, rhost: None, tty: None };
         let outcome = self.libpam.authenticate(&login, &mut hands);
         let outcome = outcome.map_err(|error| Failure::files(error.to_string()))?;
         module_path::check_loaded(self.module, &outcome)?;
