@@ -38,6 +38,7 @@ pub struct GlobalArguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Enrol an authenticator of a user for a factor of the policy
+    #[command(visible_alias = "enrol")]
     Enroll(EnrollArguments),
     /// Show who has enrolled what, how many recovery codes are left, and who has to wait
     Status(StatusArguments),

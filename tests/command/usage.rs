@@ -3,6 +3,14 @@
 use super::scratch::{BINARY, SECRET, Scratch};
 
 #[test]
+fn enroll_has_two_spellings() {
+    let scratch = Scratch::new();
+    let path = scratch.write("given", SECRET);
+    scratch.run(&format!("enrol root phone --no-confirm --secret-file {path}")).expect(0);
+    assert!(scratch.secret_file("root").contains("id = \"phone\""));
+}
+
+#[test]
 fn a_wrong_command_line_ends_with_2() {
     let scratch = Scratch::new();
     for line in [
