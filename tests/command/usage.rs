@@ -15,7 +15,7 @@ fn a_wrong_command_line_ends_with_2() {
     let scratch = Scratch::new();
     for line in [
         "",
-        "enrol alice phone",
+        "enrolle alice phone",
         "enroll alice",
         "enroll alice phone JBSWY3DPEHPK3PXP",
         "enroll alice phone --secret=JBSWY3DPEHPK3PXP",
