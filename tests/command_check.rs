@@ -134,6 +134,11 @@ fn a_store_that_lets_nobody_pass_ends_check_with_3() {
     host.run(&["check"]).assert_tells(3, &["not there, so every login"]);
     assert_eq!(host.run(&["check", "--json"]).json()["store"], "nobody-passes");
     std::fs::rename(host.store_path().join("aside"), host.store_path().join("secrets")).expect("moved back");
+    std::fs::remove_file(host.store_path().join("decoys/07")).expect("removed");
+    host.run(&["check"]).assert_tells(1, &["decoys/07: "]);
+    std::fs::copy(host.store_path().join("state/alice"), host.store_path().join("state/ghost"))
+        .expect("copied");
+    host.run(&["check"]).assert_tells(1, &["state/ghost: belongs to a user whose secret file is gone"]);
     std::fs::remove_dir_all(host.store_path().join("decoys")).expect("removed");
     host.run(&["check"]).assert_tells(1, &["decoys"]);
     std::fs::remove_dir_all(host.store_path()).expect("removed");

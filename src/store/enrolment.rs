@@ -188,6 +188,31 @@ impl FileStore {
         Ok(users)
     }
 
+    /// What is wrong beside the records: login states of users whose record is gone, who are denied, and tables of
+    /// decoys that are missing or damaged, which names that nobody enrolled would meet.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the folder of states can't be read.
+    pub fn faults_beside_records(&self) -> Result<Vec<StoreError>, StoreError> {
+        let dir = self.dir()?;
+        let path = dir.path_of(STATE);
+        let failed = |error| StoreError::io(&path, "list the folder", error);
+        let mut faults = Vec::new();
+        for entry in std::fs::read_dir(&path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') && !dir.has(&format!("{SECRETS}/{name}.toml"))? {
+                let what = "belongs to a user whose secret file is gone; restore that, or enrol again";
+                faults.push(StoreError::invalid(&path.join(&name), what));
+            }
+        }
+        for number in 0..BUCKETS {
+            let table = StateFile::open(dir, &format!("{DECOYS}/{}", bucket_name(number)));
+            faults.extend(table.and_then(|table| table.read()).err());
+        }
+        Ok(faults)
+    }
+
     /// The user whose name was too long for the file name that begins with `file`.
     fn user_in(&self, file: &str) -> Option<Username> {
         let name = format!("{SECRETS}/{file}.toml");

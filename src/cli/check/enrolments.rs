@@ -45,8 +45,11 @@ impl Enrolments {
                     }
                     found.faulty = found.faulty.saturating_add(usize::from(found.faults.len() > before));
                 }
-                // Where those are answered whom nobody enrolled.
+                let beside = store.faults_beside_records().unwrap_or_else(|error| vec![error]);
+                found.faults.extend(beside.iter().take(MOST_FAULTS).map(ToString::to_string));
+                // The record of nobody, which is read with every table.
                 found.faults.extend(store.find(NOBODY).err().map(|failure| failure.0));
+                found.faults.dedup();
             }
             Err(error) if error.is_missing() => found.missing = true,
             Err(error) => {
@@ -128,5 +131,7 @@ impl Enrolments {
 
 /// A name that no account has.
 const NOBODY: &str = "\u{1}";
+/// How many faults of one kind are shown: a folder that is gone has one for each file.
+const MOST_FAULTS: usize = 3;
 /// How many names are shown.
 const FEW: usize = 5;
