@@ -1,9 +1,14 @@
 //! The proof that a new authenticator makes the codes that this host expects.
 
-use crate::verifier::credential::Credential;
+use zeroize::Zeroizing;
+
+use crate::verifier::credential::{Credential, MovingFactor};
+use crate::verifier::otp::{Algorithm, Digits, Period};
 use crate::verifier::policy::{Factor, FactorKind};
 use crate::verifier::ports::Clock;
 use crate::verifier::response::Response;
+use crate::verifier::secret::SharedSecret;
+use crate::verifier::time::UnixTime;
 
 use super::failure::Failure;
 use super::output;
@@ -26,8 +31,12 @@ pub fn confirm(
         let proven = match factor.kind {
             FactorKind::Totp { .. } => {
                 let code = ask(terminal, &format!("{} code: ", factor.label))?;
-                let candidates = credential.candidates(factor.kind, clock.now(), 0);
-                credential.matching(&code, candidates)
+                let now = clock.now();
+                let proven = credential.matching(&code, credential.candidates(factor.kind, now, 0));
+                if let (None, Some(what)) = (proven, misfit(credential, &code, now)) {
+                    output::warn(&what);
+                }
+                proven
             }
             FactorKind::Hotp { .. } => {
                 let first = ask(terminal, &format!("{} code: ", factor.label))?;
@@ -46,6 +55,43 @@ pub fn confirm(
          algorithm and digits of the authenticator and this host"
     )))
 }
+
+/// What a code that is not right is instead: of another moment, hash, length or time step.
+fn misfit(credential: &Credential, code: &Response, now: UnixTime) -> Option<String> {
+    let MovingFactor::Totp(period) = credential.moving else { return None };
+    let step = credential.step_at(now)?;
+    let reach = DAY_SECONDS.checked_div(period.seconds())?;
+    if let Some(found) = credential.matching(code, step.saturating_sub(reach)..=step.saturating_add(reach)) {
+        let (seconds, side) = (found.abs_diff(step).saturating_mul(period.seconds()), found < step);
+        let side = if side { "behind" } else { "ahead of" };
+        return Some(format!(
+            "that is a code of a clock about {seconds} s {side} this host's; set the clocks right, `timedatectl` shows this one"
+        ));
+    }
+    let periods = [period.seconds(), 30, 60].into_iter().filter_map(Period::from_seconds);
+    let lengths = || (6..=8).filter_map(Digits::new);
+    let variants = periods.flat_map(|period| {
+        Algorithm::NAMES
+            .into_iter()
+            .flat_map(move |named| lengths().map(move |digits| (period, named, digits)))
+    });
+    variants.into_iter().find_map(|(period, (name, algorithm), digits)| {
+        let secret = SharedSecret::from_bytes(Zeroizing::new(credential.secret.expose().to_vec())).ok()?;
+        let (factor, moving) = (credential.factor.clone(), MovingFactor::Totp(period));
+        let variant = Credential { factor, moving, algorithm, digits, secret, ..*credential };
+        let step = variant.step_at(now)?;
+        variant.matching(code, step.saturating_sub(1)..=step.saturating_add(1))?;
+        Some(format!(
+            "that is a code of {name}, {} digits, {} s: the authenticator goes by these, whatever it was told; say so in the \
+             factor's `algorithm`, `digits` and `period`, or use another app",
+            digits.count(),
+            period.seconds()
+        ))
+    })
+}
+
+/// How far a clock is looked for, either way.
+const DAY_SECONDS: u64 = 86_400;
 
 /// How often a code may be wrong.
 pub const TRIES: u32 = 3;
@@ -70,14 +116,8 @@ fn consecutive(credential: &Credential, first: &Response, second: &Response, cou
 
 #[cfg(test)]
 mod tests {
-    use zeroize::Zeroizing;
-
     use super::*;
-    use crate::verifier::credential::MovingFactor;
-    use crate::verifier::otp::{Algorithm, Digits};
     use crate::verifier::policy::FactorId;
-    use crate::verifier::secret::SharedSecret;
-    use crate::verifier::time::UnixTime;
 
     fn token() -> Credential {
         Credential {
@@ -124,5 +164,30 @@ mod tests {
     #[test]
     fn a_counter_at_the_end_of_its_range_is_no_panic() {
         assert_eq!(proven(CODES[0], CODES[1], u64::MAX), None);
+    }
+
+    #[test]
+    fn a_code_that_does_not_fit_is_told_by_what_it_is() {
+        let now = UnixTime::from_seconds(1_790_000_010);
+        let made = |algorithm, digits, period| Credential {
+            moving: MovingFactor::Totp(Period::from_seconds(period).expect("a period")),
+            algorithm,
+            digits: Digits::new(digits).expect("digits"),
+            ..token()
+        };
+        let ours = made(Algorithm::Sha256, 6, 30);
+        for (theirs, shift, told) in [
+            (made(Algorithm::Sha256, 6, 30), -120_i64, "about 120 s behind"),
+            (made(Algorithm::Sha256, 6, 30), 3_600, "about 3600 s ahead of"),
+            (made(Algorithm::Sha1, 6, 30), 0, "a code of SHA1, 6 digits, 30 s"),
+            (made(Algorithm::Sha256, 8, 30), 0, "a code of SHA256, 8 digits, 30 s"),
+            (made(Algorithm::Sha256, 6, 60), 0, "a code of SHA256, 6 digits, 60 s"),
+        ] {
+            let at = UnixTime::from_seconds(now.seconds().saturating_add_signed(shift));
+            let code = theirs.code(theirs.step_at(at).expect("a step"));
+            let what = misfit(&ours, &Response::from_bytes(code.as_bytes()), now).expect(told);
+            assert!(what.contains(told), "{what}");
+        }
+        assert_eq!(misfit(&ours, &Response::from_bytes(b"000000"), now), None);
     }
 }
