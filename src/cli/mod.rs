@@ -92,6 +92,7 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn run(arguments: Arguments, libpam: &dyn Libpam, accounts: &'static dyn Accounts) -> Result<Exit, Failure> {
     let Arguments { global, command } = arguments;
     let context = Context { policy: global.policy, store: global.store, json: global.json, accounts };
+    output::go_by(&context);
     match command {
         Command::Enroll(arguments) => enroll::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),

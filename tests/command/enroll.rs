@@ -16,7 +16,7 @@ fn a_right_code_enrols_and_is_burnt() {
         "{finished:#?}"
     );
     assert!(finished.stdout.contains("1 enrolled of 2 needed, 1 more of: tablet, token"), "{finished:#?}");
-    assert!(finished.stdout.contains("mfa-chain recovery alice"), "{finished:#?}");
+    assert!(finished.stdout.contains(&scratch.advised("recovery alice")), "{finished:#?}");
     let step = time / 30;
     assert!(scratch.secret_file("alice").contains(&format!("first = {}\n", step + 1)), "step {step}");
 }

@@ -71,6 +71,12 @@ impl Scratch {
         feed(self.command("setsid").args(words(line)), input)
     }
 
+    /// How a command is advised: it goes by the same policy and store.
+    pub fn advised(&self, line: &str) -> String {
+        let (policy, store) = (self.path_text("policy.toml"), self.path_text("store"));
+        format!("`mfa-chain --policy {policy} --store {store} {line}`")
+    }
+
     pub fn enroll(&self, user: &str, factor: &str, secret: &str) {
         let path = self.write("secret", secret);
         self.run(&format!("enroll {user} {factor} --no-confirm --secret-file {path}")).expect(0);
