@@ -4,7 +4,7 @@
 mod rehearsal_host;
 
 use pam_mfa_chain::store::SystemClock;
-use pam_mfa_chain::verifier::failures::Failures;
+use pam_mfa_chain::verifier::failures::{FailureCounts, Failures};
 use pam_mfa_chain::verifier::ports::Clock;
 use rehearsal_host::{Host, POLICY};
 
@@ -223,8 +223,19 @@ fn explain_tells_what_right_codes_cannot_overcome() {
     let now = SystemClock.now();
     host.change_state("root", |_, state| state.failures.strangers = Failures { count: 7, last_at: now });
     host.run(&["explain", "root", "--service", "sshd"]).assert_tells(1, &["throttled: 7 failures in a row"]);
-    host.store().reset_state(&rehearsal_host::name("root"), now).expect("reset");
-    let told = ["`phone`: its codes are used up", "`token`: the counter is lost", "cannot pass now"];
+    host.change_state("root", |record, state| {
+        state.failures = FailureCounts::default();
+        let next = record.credentials()[0].step_at(now).expect("a step");
+        state.burn(&record.credentials()[0], next.saturating_add(9), now);
+    });
+    let told = ["`phone`: its codes are used up for about", "cannot pass now"];
+    host.run(&["explain", "root", "--service", "sshd"]).assert_tells(1, &told);
+    host.store().reset_state(&rehearsal_host::name("root"), None, now).expect("reset");
+    let told = [
+        "`phone`: void since the login state was reset, for about",
+        "`token`: void since the login state was reset, until `mfa-chain",
+        "cannot pass now",
+    ];
     host.run(&["explain", "root", "--service", "sshd"]).assert_tells(1, &told);
 }
 

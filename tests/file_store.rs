@@ -12,6 +12,7 @@ use std::sync::Barrier;
 
 use pam_mfa_chain::store::{FileStore, StoreError};
 use pam_mfa_chain::verifier::credential::{Credential, MovingFactor};
+use pam_mfa_chain::verifier::login_state::LoginState;
 use pam_mfa_chain::verifier::otp::Algorithm;
 use pam_mfa_chain::verifier::policy::FactorId;
 use pam_mfa_chain::verifier::ports::Store;
@@ -135,12 +136,55 @@ fn a_judgement_goes_over_the_older_slot() {
 fn a_state_of_a_later_version_is_not_ignored() {
     let scratch = Scratch::with_alice();
     let mut slot = fs::read(scratch.file("state/alice")).expect("the state")[..4096].to_vec();
-    slot[8] = 2;
+    slot[8] = 3;
     let checksum = crc32c::crc32c(&slot[..4092]);
     slot[4092..].copy_from_slice(&checksum.to_le_bytes());
     let file = fs::OpenOptions::new().write(true).open(scratch.file("state/alice")).expect("the state");
     file.write_all_at(&slot, 0).expect("written");
-    assert!(scratch.refusal("alice").contains("format 2, 1 is known"), "{}", scratch.refusal("alice"));
+    assert!(scratch.refusal("alice").contains("format 3, 2 is known"), "{}", scratch.refusal("alice"));
+}
+
+/// One that knows of no used code must not stand in for one that does.
+#[test]
+fn a_state_copied_from_another_file_is_refused() {
+    let scratch = Scratch::with_alice();
+    scratch.enrol("bob", vec![token()]);
+    let alice = scratch.file("state/alice");
+    let own = fs::read(&alice).expect("the state");
+    for foreign in ["state/bob", "decoys/3b"] {
+        let foreign = fs::read(scratch.file(foreign)).expect("a state");
+        // Over all of it, or over the slot that would be written next.
+        for copied in [foreign.clone(), [&own[..4096], &foreign[4096..]].concat()] {
+            fs::write(&alice, copied).expect("written");
+            let refusal = scratch.refusal("alice");
+            assert!(refusal.contains("copied from another file"), "{refusal}");
+            assert!(refusal.contains("unlock --reset-state alice"), "{refusal}");
+        }
+    }
+    fs::write(&alice, own).expect("written");
+    assert_eq!(scratch.refusal("alice"), "");
+    let table = scratch.file("decoys/3b");
+    fs::copy(scratch.file("decoys/3c"), &table).expect("copied");
+    let refusal = scratch.refusal("mallory");
+    assert!(refusal.contains("copied from another file") && refusal.contains("enroll"), "{refusal}");
+}
+
+/// The first judgement after an upgrade writes the new format; nothing that was used is forgotten.
+#[test]
+fn a_state_of_version_1_goes_on_and_becomes_one_of_version_2() {
+    let scratch = Scratch::with_alice();
+    let golden = include_bytes!("golden/state-alice");
+    fs::write(scratch.file("state/alice"), golden).expect("written");
+    let before = scratch.store().login_state(&name("alice")).expect("read").expect("a state");
+    scratch.judge_once("alice");
+    let written = fs::read(scratch.file("state/alice")).expect("the state");
+    let versions = [written[8], written[4096 + 8]];
+    assert!(versions == [1, 2] || versions == [2, 1], "{versions:?}");
+    let after = scratch.store().login_state(&name("alice")).expect("read").expect("a state");
+    assert_eq!(after, LoginState { attempt: before.attempt + 1, ..before });
+    scratch.judge_once("alice");
+    let written = fs::read(scratch.file("state/alice")).expect("the state");
+    assert_eq!([written[8], written[4096 + 8]], [2, 2]);
 }
 
 #[test]
@@ -248,7 +292,7 @@ fn a_state_that_was_replaced_while_the_claimant_types_is_the_one_that_counts() {
     let scratch = Scratch::with_alice();
     let store = scratch.store();
     let claimant = store.find("alice").expect("alice");
-    scratch.store().reset_state(&name("alice"), UnixTime::from_seconds(world::NOW)).expect("reset");
+    scratch.store().reset_state(&name("alice"), None, UnixTime::from_seconds(world::NOW)).expect("reset");
     store.update(&claimant, |_, state| state.attempt = 77).expect("judged");
     assert_eq!(scratch.attempt("alice"), 77, "the judgement went to a file without a name");
 }
@@ -327,7 +371,7 @@ fn a_reset_state_accepts_nothing_that_the_lost_one_may_have_seen() {
     fs::write(scratch.file("state/alice"), b"damaged").expect("damaged");
     assert!(scratch.refusal("alice").contains("has 7 bytes"));
     let now = UnixTime::from_seconds(world::NOW);
-    store.reset_state(&name("alice"), now).expect("reset");
+    store.reset_state(&name("alice"), None, now).expect("reset");
     assert_eq!(scratch.refusal("alice"), "");
     let state = store.login_state(&name("alice")).expect("readable").expect("a state");
     let present = phone().step_at(now).expect("a step");

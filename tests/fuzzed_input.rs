@@ -288,17 +288,29 @@ fn script() -> impl Strategy<Value = Vec<u8>> {
 
 /// Slots with a right header and length more often than not, of which a few bytes are changed.
 fn slots() -> impl Strategy<Value = Vec<u8>> {
-    let setting = prop_oneof![2 => 0_u8..8, 1 => Just(6), 1 => Just(7)];
-    let counts = (0_u8..=9, 0_u8..=66);
+    let setting = prop_oneof![2 => 0_u8..32, 1 => prop::sample::select(vec![6_u8, 7, 30, 31])];
+    let counts = (0_u8..=9, 0_u8..=66, 0_u8..=17);
     let spots = vec((any::<Index>(), any::<u8>()), 0..4);
-    (setting, counts, any::<u64>(), spots).prop_map(|(setting, (known, marks), sequence, spots)| {
-        let payload = 108 + 28 * usize::from(known) + 24 * usize::from(marks);
+    (setting, counts, any::<u64>(), spots).prop_map(|(setting, (known, marks, outcomes), sequence, spots)| {
+        let is_2 = setting & 8 != 0;
+        let lists = [usize::from(known), usize::from(marks), usize::from(outcomes)];
+        let payload = if is_2 {
+            212 + 28 * (lists[0] + lists[1]) + 46 * lists[2]
+        } else {
+            108 + 28 * lists[0] + 24 * lists[1]
+        };
         let mut slot = vec![0; 24 + payload];
         slot[10] = 1;
         slot[12..16].copy_from_slice(&u32::try_from(payload).expect("short").to_le_bytes());
         slot[16..24].copy_from_slice(&sequence.to_le_bytes());
-        slot[96] = known;
-        slot[130 + 28 * usize::from(known)] = marks;
+        if is_2 {
+            slot[108] = known;
+            slot[222 + 28 * lists[0]] = marks;
+            slot[224 + 28 * (lists[0] + lists[1])] = outcomes;
+        } else {
+            slot[96] = known;
+            slot[130 + 28 * lists[0]] = marks;
+        }
         for (place, byte) in spots {
             let place = place.index(slot.len());
             slot[place] = byte;

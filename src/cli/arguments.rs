@@ -46,6 +46,8 @@ pub enum Command {
     Revoke(RevokeArguments),
     /// Lift the wait that failures brought upon a user
     Unlock(UnlockArguments),
+    /// Say where the counter of a token stands, by two codes in a row
+    Resync(ResyncArguments),
     /// Make new recovery codes for a user; the old ones are void
     Recovery(RecoveryArguments),
     /// Say that the account that has a name today is the one that enrolled under it
@@ -121,9 +123,26 @@ pub struct UnlockArguments {
     #[arg(value_parser = Username::parse)]
     pub user: Username,
     /// Make a new login state where the old one is lost or damaged. Codes of the present and all recovery
-    /// codes are void then, and counter tokens (HOTP) have to be enrolled again
+    /// codes are void then, counter tokens (HOTP) until `resync`; a bypass code for one login is shown
     #[arg(long)]
     pub reset_state: bool,
+}
+
+/// `resync USER FACTOR`
+#[derive(Args, Debug)]
+#[command(
+    after_help = "For a counter token (HOTP) whose button was pressed too often without a login, or whose counter a \
+                  reset of the login state made void. The secret that is enrolled stays."
+)]
+pub struct ResyncArguments {
+    /// Login name of the user
+    #[arg(value_parser = Username::parse)]
+    pub user: Username,
+    /// The factor of the token
+    pub factor: String,
+    /// Search from counter N on, further than the 10,000 that are searched without it
+    #[arg(long, value_name = "N")]
+    pub counter: Option<u64>,
 }
 
 /// `recovery USER`

@@ -51,7 +51,7 @@ pub fn confirm(
         }
     }
     Err(Failure::refused(format!(
-        "no right code in {TRIES} tries, so nothing was enrolled; compare the clocks (TOTP) or counters (HOTP), \
+        "no right code in {TRIES} tries, so nothing was changed; compare the clocks (TOTP) or counters (HOTP), \
          algorithm and digits of the authenticator and this host"
     )))
 }

@@ -14,10 +14,9 @@ use super::terminal::Terminal;
 use super::who::Who;
 use super::{Context, enrolled, output};
 use crate::store::{FileStore, SystemClock, load_policy};
-use crate::verifier::credential::{Credential, CredentialId};
-use crate::verifier::login_state::ReplayMark;
+use crate::verifier::credential::{Credential, CredentialId, MovingFactor};
 use crate::verifier::policy::{Factor, FactorKind, Policy};
-use crate::verifier::ports::{Clock, Store};
+use crate::verifier::ports::Clock;
 use crate::verifier::record::UserRecord;
 use crate::verifier::username::Username;
 
@@ -43,17 +42,18 @@ pub fn run(context: &Context, arguments: &EnrollArguments) -> Result<Exit, Failu
     };
     let told = arguments.counter.unwrap_or(authenticator.counter);
     let mut credential = authenticator.into_credential(factor, told, clock.now());
-    let counter = next_counter(&credential, &store, &who.user, told)?;
-    credential.first = credential.step_at(clock.now()).unwrap_or(counter);
+    let past = past_of(&credential, &record);
+    let counter = next_counter(&credential, &store, &who.user, told.max(past))?;
+    credential.first = credential.step_at(clock.now()).unwrap_or(counter).max(past);
     check_secret(&credential, &record)?;
     let replaces = record.credentials().iter().any(|other| other.factor == credential.factor);
     announce(replaces && terminal.is_some(), &who, factor);
 
     show::show(context, arguments, &who.user, factor, &credential)?;
     if let Some(terminal) = terminal {
-        credential.first = confirm(&credential, factor, counter, terminal, &clock)?;
+        credential.first = confirm(&credential, factor, counter, terminal, &clock)?.max(past);
     }
-    let id = credential.id();
+    let proven = terminal.is_some().then(|| (credential.id(), credential.first));
     store.change_record(&who.user, |current| {
         who.check_is_same(&current)?;
         replace(current, credential).map(|record| who.bind(record))
@@ -61,8 +61,8 @@ pub fn run(context: &Context, arguments: &EnrollArguments) -> Result<Exit, Failu
     if replaces {
         output::warn(&format!("the authenticator that {} had for `{}` is replaced", who.user, factor.id));
     }
-    if terminal.is_some() {
-        lift_void(&store, &who.user, id)?;
+    if let Some((id, next)) = proven {
+        lift_void(&store, &who.user, id, next)?;
     }
     if !context.json {
         output::print(&next_steps(&policy, &store, &who.user, factor)?)?;
@@ -70,8 +70,13 @@ pub fn run(context: &Context, arguments: &EnrollArguments) -> Result<Exit, Failu
     Ok(Exit::Done)
 }
 
-/// Where a counter token stands at the least: where it was told to, or behind what this key was used for here. A reset
-/// of the login state forgot the latter.
+/// What an earlier enrolment of the same key used up.
+fn past_of(credential: &Credential, record: &UserRecord) -> u64 {
+    let same = record.credentials().iter().find(|other| other.id() == credential.id());
+    same.map_or(0, |other| other.first)
+}
+
+/// Where a counter token stands at the least: where it was told to, or behind what this key was used for here.
 fn next_counter(
     credential: &Credential,
     store: &FileStore,
@@ -79,8 +84,7 @@ fn next_counter(
     told: u64,
 ) -> Result<u64, Failure> {
     let state = store.login_state(user)?.unwrap_or_default();
-    let kept = state.mark(credential.id()).map(|mark| mark.next).filter(|next| *next < u64::MAX);
-    Ok(kept.unwrap_or(0).max(told))
+    Ok(state.lowest_counter(credential).max(told))
 }
 
 /// That an authenticator is there already, and stays for now.
@@ -165,14 +169,14 @@ fn replace(current: UserRecord, credential: Credential) -> Result<UserRecord, Fa
 /// Lets a counter token count again that a reset of the login state made void. Its two consecutive codes have
 /// just shown where the counter stands, and everything up to there is past. Any other mark stands: enrolling
 /// a key again never makes a used code good.
-fn lift_void(store: &FileStore, user: &Username, id: CredentialId) -> Result<(), Failure> {
-    let is_void = |mark: &ReplayMark| mark.credential == id && mark.next == u64::MAX;
-    if !enrolled::find(store, user)?.1.marks.iter().any(is_void) {
-        return Ok(());
+fn lift_void(store: &FileStore, user: &Username, id: CredentialId, next: u64) -> Result<(), Failure> {
+    let (record, state) = enrolled::find(store, user)?;
+    let is_void = state.mark(id).is_some_and(|mark| mark.by_reset);
+    let token = record.credentials().iter().find(|it| it.id() == id && it.moving == MovingFactor::Hotp);
+    match token.filter(|_| is_void) {
+        Some(token) => Ok(store.set_counter(user, token, next, SystemClock.now())?),
+        None => Ok(()),
     }
-    let claimant = store.find(user.as_str())?;
-    store.update(&claimant, |_, state| state.marks.retain(|mark| !is_void(mark)))?;
-    Ok(())
 }
 
 fn next_steps(

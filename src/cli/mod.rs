@@ -22,6 +22,7 @@ mod qr;
 mod readiness;
 mod recovery;
 mod rehearse;
+mod resync;
 mod revoke;
 mod secret_forms;
 mod secret_input;
@@ -29,7 +30,6 @@ mod secret_text;
 mod status;
 mod terminal;
 mod unlock;
-mod utc;
 mod who;
 
 use std::path::PathBuf;
@@ -98,6 +98,7 @@ fn run(arguments: Arguments, libpam: &dyn Libpam, accounts: &'static dyn Account
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Revoke(arguments) => revoke::run(&context, &arguments),
         Command::Unlock(arguments) => unlock::run(&context, &arguments),
+        Command::Resync(arguments) => resync::run(&context, &arguments),
         Command::Recovery(arguments) => recovery::run(&context, &arguments),
         Command::Adopt(arguments) => adopt::run(&context, &arguments),
         Command::Check(arguments) => check::run(&context, &arguments),

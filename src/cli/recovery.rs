@@ -55,7 +55,12 @@ fn check(record: &UserRecord, who: &Who) -> Result<(), Failure> {
     who.check_is_same(record)
 }
 
-fn make() -> Result<(RecoveryCode, RecoveryHash), Failure> {
+/// Makes a code of random bytes, and what is kept of it.
+///
+/// # Errors
+///
+/// [`Failure`] when the kernel gives no random bytes.
+pub fn make() -> Result<(RecoveryCode, RecoveryHash), Failure> {
     let mut bytes = Zeroizing::new([0; RecoveryCode::BYTES]);
     fill(bytes.as_mut_slice())?;
     let mut salt = [0; 16];

@@ -8,7 +8,6 @@ use super::arguments::StatusArguments;
 use super::enrolled::factor_list;
 use super::failure::{Exit, Failure};
 use super::readiness::Readiness;
-use super::utc::utc;
 use super::who::Who;
 use super::{Context, enrolled, output};
 use crate::store::{FileStore, SystemClock, load_policy};
@@ -100,7 +99,7 @@ impl Status {
         // Writing to a String can't fail.
         for credential in self.record.credentials() {
             let _ = write!(text, "factor {}: {}", credential.factor, parameters(credential));
-            let _ = write!(text, ", enrolled {}", utc(credential.enrolled_at));
+            let _ = write!(text, ", enrolled {}", credential.enrolled_at);
             let _ = write!(text, ", last used {}", time_or_never(self.last_used(credential)));
             let _ = writeln!(text, "{}", note(policy, credential));
         }
@@ -212,5 +211,5 @@ fn note(policy: &Policy, credential: &Credential) -> String {
 }
 
 fn time_or_never(time: Option<UnixTime>) -> String {
-    time.map_or_else(|| "never".to_owned(), utc)
+    time.map_or_else(|| "never".to_owned(), |time| time.to_string())
 }

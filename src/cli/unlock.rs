@@ -3,15 +3,19 @@
 use std::fmt::Write as _;
 
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::arguments::UnlockArguments;
 use super::failure::{Exit, Failure};
 use super::who::Who;
-use super::{Context, enrolled, output};
+use super::{Context, enrolled, output, recovery};
 use crate::store::{FileStore, SystemClock};
 use crate::verifier::credential::MovingFactor;
+use crate::verifier::login_state::LoginState;
 use crate::verifier::ports::Clock;
 use crate::verifier::record::UserRecord;
+use crate::verifier::recovery::{BypassCode, RecoveryCode};
+use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
 
 /// Runs the command.
@@ -46,13 +50,47 @@ fn unlock(context: &Context, store: &FileStore, user: &Username) -> Result<(), F
 
 fn reset(context: &Context, store: &FileStore, user: &Username) -> Result<(), Failure> {
     let record = store.record(user)?.ok_or_else(|| enrolled::nobody(user))?;
-    store.reset_state(user, SystemClock.now())?;
+    let now = SystemClock.now();
+    if record.credentials().is_empty() {
+        store.reset_state(user, None, now)?;
+        return report(context, user, &record, None);
+    }
+    let (code, hash) = recovery::make()?;
+    let bypass = BypassCode::new(hash, now);
+    store.reset_state(user, Some(bypass), now)?;
+    report(context, user, &record, Some((&code, bypass.expires_at)))
+}
+
+/// Says what was reset, and hands out the code, which is on disk by now.
+fn report(
+    context: &Context,
+    user: &Username,
+    record: &UserRecord,
+    bypass: Option<(&RecoveryCode, UnixTime)>,
+) -> Result<(), Failure> {
+    let groups = bypass.map(|(code, _)| code.to_groups());
     if context.json {
-        return output::print_json(&json!({
-            "user": user.as_str(), "failures_cleared": null, "state_reset": true,
+        return output::print_secret_json(json!({
+            "user": user.as_str(),
+            "failures_cleared": null,
+            "state_reset": true,
+            "bypass_code": groups.as_ref().map(|groups| groups.as_str()),
+            "bypass_expires_at": bypass.map(|(_, expires_at)| expires_at.seconds()),
         }));
     }
-    output::print(&meaning(user, &record))
+    let mut text = Zeroizing::new(String::with_capacity(LONGEST_TEXT));
+    text.push_str(&meaning(user, record));
+    if let (Some(groups), Some((_, expires_at))) = (groups, bypass) {
+        for part in ["\nBypass code  ", groups.as_str(), "\n\n"] {
+            text.push_str(part);
+        }
+        // Writing to a String can't fail.
+        let _ = writeln!(
+            text,
+            "Give it to {user}. It answers every prompt of one login, until {expires_at}, and is not shown again."
+        );
+    }
+    output::print(&text)
 }
 
 /// What a reset costs the user.
@@ -65,12 +103,12 @@ fn meaning(user: &Username, record: &UserRecord) -> String {
         let factor = &credential.factor;
         let _ = match credential.moving {
             MovingFactor::Totp(period) => {
-                let minutes = period.seconds().saturating_mul(VOID_STEPS).div_ceil(60);
+                let minutes = period.seconds().saturating_mul(LoginState::VOID_STEPS).div_ceil(60);
                 writeln!(text, "- factor `{factor}`: codes of the next {minutes} minutes are void")
             }
             MovingFactor::Hotp => writeln!(
                 text,
-                "- factor `{factor}`: void; enrol the token anew, `mfa-chain enroll {user} {factor}`"
+                "- factor `{factor}`: void until two codes in a row are shown, `mfa-chain resync {user} {factor}`"
             ),
         };
     }
@@ -80,5 +118,5 @@ fn meaning(user: &Username, record: &UserRecord) -> String {
     text
 }
 
-/// Time steps that are void after a reset: the present one and the widest window of a policy.
-const VOID_STEPS: u64 = 11;
+/// Room for the meaning of all factors and the code, so that growing never leaves a copy behind.
+const LONGEST_TEXT: usize = 8 * 1_024;

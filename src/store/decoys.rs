@@ -84,14 +84,18 @@ impl DecoyTable {
         keyed_number(&self.key.0, &[b"name", user.as_bytes()])
     }
 
-    pub(super) fn encode(&self) -> Option<Vec<u8>> {
-        let mut writer = Writer::default();
+    /// The key in it.
+    pub(super) const fn key(&self) -> &DrawKey {
+        &self.key
+    }
+
+    pub(super) fn encode(&self, writer: &mut Writer) -> Option<()> {
         writer.bytes(&self.key.0).u16(u16::try_from(self.entries.len()).ok()?);
         for entry in &self.entries {
             writer.u64(entry.fingerprint).u64(entry.attempt);
             writer.u32(entry.failures.count).u64(entry.failures.last_at.seconds());
         }
-        Some(writer.into_bytes())
+        Some(())
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>) -> Option<Self> {
@@ -146,7 +150,9 @@ mod tests {
         for number in 0..200 {
             table.keep(&format!("user{number}"), &attempt(number));
         }
-        let bytes = table.encode().expect("it fits");
+        let mut writer = Writer::default();
+        table.encode(&mut writer).expect("it fits");
+        let bytes = writer.into_bytes();
         assert_eq!(DecoyTable::decode(&mut Reader::new(&bytes)), Some(table));
     }
 

@@ -14,16 +14,16 @@ use nix::unistd::{UnlinkatFlags, fsync, syncfs, unlinkat};
 
 use super::decoys::{BUCKETS, DecoyTable, bucket_name};
 use super::error::StoreError;
-use super::file_store::{
-    DECOY_RECORD, DECOYS, FileStore, SECRETS, STATE, UIDS, secret_name, state_name, uid_name,
-};
+use super::file_store::{DECOY_RECORD, FileStore, SECRETS, UIDS, secret_name, uid_name};
+use super::owner::{DECOYS, Owner, STATE};
 use super::secret_file;
 use super::slot::{Content, encode};
-use super::state_file::StateFile;
+use super::state_file::{Locked, StateFile};
 use super::trusted::Readers;
-use crate::verifier::credential::MovingFactor;
-use crate::verifier::login_state::{DrawKey, LoginState, RecoveryMarks};
+use crate::verifier::credential::Credential;
+use crate::verifier::login_state::{DrawKey, LoginState};
 use crate::verifier::record::UserRecord;
+use crate::verifier::recovery::BypassCode;
 use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
 
@@ -64,21 +64,24 @@ impl FileStore {
     ) -> Result<(), E> {
         let dir = self.dir()?;
         let _alone = self.lock_commands()?;
-        let state = state_name(user);
+        let owner = Owner::User(user.clone());
         if self.record(user)?.is_none() {
             // An empty record first: a kill between the two files then leaves a user who is not enrolled,
             // never one whose secrets seem lost.
             self.replace_record(user, &UserRecord::default())?;
         }
-        if !dir.has(&state)? {
+        if !dir.has(&owner.file_name())? {
             // A state that was lost knew which codes are used; a fresh one in its place would not.
             self.check_not_enrolled(user)?;
             let fresh = LoginState { draw_key: random_draw_key(dir.path())?, ..LoginState::default() };
-            self.create_state(&state, &Content::User(fresh))?;
+            self.create_state(&owner, &Content::User(Box::new(fresh)))?;
         }
-        let _locked = StateFile::open(dir, &state)?.lock()?;
+        let locked = StateFile::open(dir, owner)?.lock()?;
         let current = self.record(user)?.unwrap_or_default();
         let changed = change(current)?;
+        if changed.credentials().is_empty() {
+            drop_bypass(&locked)?;
+        }
         self.index(user, &changed)?;
         self.replace_record(user, &changed).map_err(E::from)
     }
@@ -91,6 +94,10 @@ impl FileStore {
     /// [`StoreError`] when it can't be written.
     pub fn discard_record(&self, user: &Username) -> Result<(), StoreError> {
         let _alone = self.lock_commands()?;
+        let state = StateFile::open(self.dir()?, Owner::User(user.clone())).and_then(StateFile::lock);
+        if let Ok(locked) = &state {
+            drop_bypass(locked)?;
+        }
         self.replace_record(user, &UserRecord::default())
     }
 
@@ -112,42 +119,47 @@ impl FileStore {
     ///
     /// [`StoreError`] of the state file.
     pub fn clear_failures(&self, user: &Username) -> Result<(), StoreError> {
-        let dir = self.dir()?;
-        let locked = StateFile::open(dir, &state_name(user))?.lock()?;
-        let mut newest = locked.read()?;
-        if let Content::User(state) = &mut newest.content {
-            state.failures.forget();
-        }
-        locked.commit(&newest)
+        let _alone = self.lock_commands()?;
+        let locked = StateFile::open(self.dir()?, Owner::User(user.clone()))?.lock()?;
+        change_state(&locked, |state| state.failures.forget())
+    }
+
+    /// Says that the counter of the token of `user` that `credential` is stands at `next` or further, which two codes
+    /// in a row have just shown. A reset of the login state made it void before that.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] of the state file.
+    pub fn set_counter(
+        &self,
+        user: &Username,
+        credential: &Credential,
+        next: u64,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        let _alone = self.lock_commands()?;
+        let locked = StateFile::open(self.dir()?, Owner::User(user.clone()))?.lock()?;
+        change_state(&locked, |state| state.set_counter(credential, next, now))
     }
 
     /// Makes a new login state for `user` where the old one is lost or damaged. What the old one knew is
     /// replaced by the safe assumption: codes of the present are used, so are all recovery codes, and no
-    /// counter of a HOTP token is good until the token is enrolled again.
+    /// counter of a HOTP token is good until two codes in a row show where it stands. `bypass` is the way in meanwhile.
     ///
     /// # Errors
     ///
     /// [`StoreError`] of the files.
-    pub fn reset_state(&self, user: &Username, now: UnixTime) -> Result<(), StoreError> {
+    pub fn reset_state(
+        &self,
+        user: &Username,
+        bypass: Option<BypassCode>,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
         let dir = self.dir()?;
         let _alone = self.lock_commands()?;
         let record = self.record(user)?.unwrap_or_default();
-        let mut state = LoginState { draw_key: random_draw_key(dir.path())?, ..LoginState::default() };
-        for credential in record.credentials() {
-            let past = match credential.moving {
-                MovingFactor::Totp(_) => {
-                    credential.step_at(now).unwrap_or(u64::MAX).saturating_add(WIDEST_WINDOW)
-                }
-                MovingFactor::Hotp => u64::MAX,
-            };
-            state.burn(credential, past, now);
-        }
-        state.recovery = record.recovery().map_or_else(RecoveryMarks::default, |set| RecoveryMarks {
-            set: set.id(),
-            used: u64::MAX,
-            used_at: None,
-        });
-        self.create_state(&state_name(user), &Content::User(state))
+        let state = LoginState::reset(&record, random_draw_key(dir.path())?, bypass, now);
+        self.create_state(&Owner::User(user.clone()), &Content::User(Box::new(state)))
     }
 
     /// The login state of `user`; `None` when there is none.
@@ -157,15 +169,14 @@ impl FileStore {
     /// [`StoreError`] when it is unreadable, unsafe or damaged.
     pub fn login_state(&self, user: &Username) -> Result<Option<LoginState>, StoreError> {
         let dir = self.dir()?;
-        let name = state_name(user);
-        if !dir.has(&name)? {
+        let owner = Owner::User(user.clone());
+        if !dir.has(&owner.file_name())? {
             return Ok(None);
         }
-        match StateFile::open(dir, &name)?.read()?.content {
-            Content::User(state) => Ok(Some(state)),
-            Content::Decoys(_) => {
-                Err(StoreError::invalid(&dir.path_of(&name), "is a table of decoys, not a login state"))
-            }
+        match StateFile::open(dir, owner)?.read()?.content {
+            Content::User(state) => Ok(Some(*state)),
+            // A slot of another kind was refused.
+            Content::Decoys(_) => Ok(None),
         }
     }
 
@@ -207,7 +218,7 @@ impl FileStore {
             }
         }
         for number in 0..BUCKETS {
-            let table = StateFile::open(dir, &format!("{DECOYS}/{}", bucket_name(number)));
+            let table = StateFile::open(dir, Owner::Nobody(bucket_name(number)));
             faults.extend(table.and_then(|table| table.read()).err());
         }
         Ok(faults)
@@ -226,11 +237,11 @@ impl FileStore {
         let dir = self.dir()?;
         let mut made = false;
         for number in 0..BUCKETS {
-            let name = format!("{DECOYS}/{}", bucket_name(number));
-            if StateFile::open(dir, &name).and_then(|file| file.read()).is_err() {
+            let owner = Owner::Nobody(bucket_name(number));
+            if StateFile::open(dir, owner.clone()).and_then(|file| file.read()).is_err() {
                 let table = DecoyTable::new(random_draw_key(dir.path())?);
-                let bytes = state_bytes(&name, &Content::Decoys(table))?;
-                self.put(&name, &bytes, |_| Ok(()))?;
+                let bytes = state_bytes(&owner, &Content::Decoys(table))?;
+                self.put(&owner.file_name(), &bytes, |_| Ok(()))?;
                 made = true;
             }
         }
@@ -261,9 +272,9 @@ impl FileStore {
         self.replace(SECRETS, &secret_name(user), text.as_bytes())
     }
 
-    fn create_state(&self, name: &str, content: &Content) -> Result<(), StoreError> {
-        let bytes = state_bytes(name, content)?;
-        self.replace(STATE, name, &bytes)
+    fn create_state(&self, owner: &Owner, content: &Content) -> Result<(), StoreError> {
+        let bytes = state_bytes(owner, content)?;
+        self.replace(STATE, &owner.file_name(), &bytes)
     }
 
     /// Puts a file with `bytes` at `name`, durable when this returns: written beside it, synced, renamed over
@@ -305,19 +316,37 @@ impl FileStore {
 }
 
 /// Both slots, so that every block is there before the first login needs it.
-fn state_bytes(name: &str, content: &Content) -> Result<Vec<u8>, StoreError> {
+fn state_bytes(owner: &Owner, content: &Content) -> Result<Vec<u8>, StoreError> {
     let slot = |sequence| {
-        let encoded = encode(content, sequence);
-        encoded.ok_or_else(|| StoreError::invalid(Path::new(name), "the login state outgrew its slot"))
+        let outgrew =
+            || StoreError::invalid(Path::new(&owner.file_name()), "the login state outgrew its slot");
+        encode(content, owner, sequence).ok_or_else(outgrew)
     };
     Ok([slot(1)?.as_slice(), slot(2)?.as_slice()].concat())
 }
 
+/// Changes the state of a user under its lock; durable when this returns.
+fn change_state(locked: &Locked, change: impl FnOnce(&mut LoginState)) -> Result<(), StoreError> {
+    let mut newest = locked.read()?;
+    if let Content::User(state) = &mut newest.content {
+        change(state);
+    }
+    locked.commit(&newest)
+}
+
+/// Whoever enrols nothing any more has no way in that was handed out before. A state that can't be read lets nobody in,
+/// and keeps nobody from revoking.
+fn drop_bypass(locked: &Locked) -> Result<(), StoreError> {
+    match locked.read().map(|newest| newest.content) {
+        Ok(Content::User(state)) if state.bypass.is_some() => {
+            change_state(locked, |state| state.bypass = None)
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Held while one command changes the store.
 struct CommandLock(#[allow(dead_code)] File);
-
-/// The widest window a policy can set, in steps.
-const WIDEST_WINDOW: u64 = 10;
 
 fn random_draw_key(path: &Path) -> Result<DrawKey, StoreError> {
     let mut key = DrawKey::default();

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
-use super::file_store::{DECOYS, DEFAULT_STORE, SECRETS, STATE, UIDS};
+use super::file_store::{DEFAULT_STORE, SECRETS, UIDS};
+use super::owner::{DECOYS, STATE};
 
 use crate::verifier::policy::PolicyError;
 use crate::verifier::ports::StoreFailure;

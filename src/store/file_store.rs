@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
-use super::decoys::bucket_of;
 use super::error::{Problem, StoreError};
+use super::owner::Owner;
 use super::secret_file;
 use super::slot::Content;
 use super::state_file::{Locked, StateFile};
@@ -19,8 +19,6 @@ use crate::verifier::username::Username;
 /// Where the store is unless a module argument or option names another.
 pub const DEFAULT_STORE: &str = "/var/lib/mfa-chain";
 pub(super) const SECRETS: &str = "secrets";
-pub(super) const STATE: &str = "state";
-pub(super) const DECOYS: &str = "decoys";
 /// Which name enrolled, by the number of its account.
 pub(super) const UIDS: &str = "uids";
 /// The secret file of nobody.
@@ -86,7 +84,7 @@ impl FileStore {
     fn files_of(&self, user: &str) -> Result<Files, StoreError> {
         let dir = self.dir()?;
         if let Ok(name) = Username::parse(user) {
-            match StateFile::open(dir, &state_name(&name)) {
+            match StateFile::open(dir, Owner::User(name.clone())) {
                 Ok(state) => {
                     let secret = Secret::open(dir, Some(name))?;
                     return Ok(Files { user: user.to_owned(), state, secret });
@@ -95,7 +93,7 @@ impl FileStore {
                 Err(error) => return Err(error),
             }
         }
-        let table = StateFile::open(dir, &format!("{DECOYS}/{}", bucket_of(user)));
+        let table = StateFile::open(dir, Owner::of_unknown(user));
         let state = table.map_err(|error| error.or_missing(STORE_REMEDY))?;
         Ok(Files { user: user.to_owned(), state, secret: Secret::open(dir, None)? })
     }
@@ -139,7 +137,7 @@ impl FileStore {
                 let what = format!(
                     "the login state is gone, so used codes are not known; run `mfa-chain unlock --reset-state {user}`"
                 );
-                Err(StoreError::invalid(&self.dir()?.path_of(&state_name(user)), what))
+                Err(StoreError::invalid(&self.dir()?.path_of(&Owner::User(user.clone()).file_name()), what))
             }
             _ => Ok(()),
         }
@@ -182,7 +180,7 @@ impl Store for FileStore {
         }));
         let outcome = judge(&record, &mut state);
         match &mut newest.content {
-            Content::User(own) => *own = state,
+            Content::User(own) => **own = state,
             Content::Decoys(table) => table.keep(&claimant.user, &state),
         }
         locked.commit(&newest)?;
@@ -233,17 +231,13 @@ impl Secret {
 
 fn state_in(content: &Content, user: &str) -> LoginState {
     match content {
-        Content::User(state) => state.clone(),
+        Content::User(state) => (**state).clone(),
         Content::Decoys(table) => table.state_of(user),
     }
 }
 
 pub(super) fn secret_name(user: &Username) -> String {
     format!("{SECRETS}/{}.toml", user.to_file_name())
-}
-
-pub(super) fn state_name(user: &Username) -> String {
-    format!("{STATE}/{}", user.to_file_name())
 }
 
 pub(super) fn uid_name(uid: u32) -> String {

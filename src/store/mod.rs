@@ -10,6 +10,7 @@ mod file_store;
 #[cfg(test)]
 mod golden;
 mod layout;
+mod owner;
 mod policy_file;
 #[cfg(feature = "cli")]
 pub mod rehearsal;

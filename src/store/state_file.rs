@@ -9,9 +9,9 @@ use nix::fcntl::OFlag;
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 
 use super::error::{Problem, StoreError};
-use super::slot::{Content, InvalidSlot, SLOT_BYTES, decode, encode};
+use super::owner::Owner;
+use super::slot::{Content, InvalidSlot, SLOT_BYTES, VERSION, decode, encode};
 use super::trusted::{Readers, TrustedDir, TrustedFile};
-use crate::verifier::username::Username;
 
 /// The size of a state file.
 pub const STATE_BYTES: usize = SLOT_BYTES * 2;
@@ -22,7 +22,10 @@ const LONGEST_LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// An open state file.
 #[derive(Debug)]
-pub struct StateFile(TrustedFile);
+pub struct StateFile {
+    opened: TrustedFile,
+    owner: Owner,
+}
 
 /// The newest whole slot of a state file.
 #[derive(Debug)]
@@ -34,17 +37,17 @@ pub struct Newest {
 }
 
 impl StateFile {
-    /// Opens `name` in `dir` for reading and writing.
+    /// Opens the file of `owner` in `dir` for reading and writing.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when it is missing, unsafe, or has not the size of a state file.
-    pub fn open(dir: &TrustedDir, name: &str) -> Result<Self, StoreError> {
-        let opened = dir.open_file(name, OFlag::O_RDWR, Readers::Owner)?;
+    pub fn open(dir: &TrustedDir, owner: Owner) -> Result<Self, StoreError> {
+        let opened = dir.open_file(&owner.file_name(), OFlag::O_RDWR, Readers::Owner)?;
         if opened.bytes() == STATE_BYTES {
-            return Ok(Self(opened));
+            return Ok(Self { opened, owner });
         }
-        let remedy = remedy_for(&opened.path);
+        let remedy = owner.remedy();
         let what = format!("has {} bytes, a login state has {STATE_BYTES}; {remedy}", opened.bytes());
         Err(StoreError::invalid(&opened.path, what))
     }
@@ -52,7 +55,7 @@ impl StateFile {
     /// Its path, for messages.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0.path
+        &self.opened.path
     }
 
     /// The newest whole slot. Without the lock a slot that is being written may be torn; the other one is
@@ -63,19 +66,21 @@ impl StateFile {
     /// [`StoreError`] when no slot is valid. It never starts afresh: that would make used codes good again.
     pub fn read(&self) -> Result<Newest, StoreError> {
         let mut bytes = [0; STATE_BYTES];
-        let read = self.0.file.read_exact_at(&mut bytes, 0);
+        let read = self.opened.file.read_exact_at(&mut bytes, 0);
         read.map_err(|error| StoreError::io(self.path(), "read", error))?;
         let (mut newest, mut fault): (Option<Newest>, _) = (None, InvalidSlot::Damaged);
         for (place, slot) in bytes.chunks_exact(SLOT_BYTES).enumerate() {
-            match decode(slot) {
+            match decode(slot, &self.owner) {
                 Ok((content, sequence)) => {
                     if newest.as_ref().is_none_or(|other| other.sequence < sequence) {
                         newest = Some(Newest { content, sequence, place });
                     }
                 }
                 // A slot of a later version is a state that this program can't know, so it must not win over
-                // it by ignoring it.
-                Err(found @ InvalidSlot::Version(_)) => return Err(self.invalid(found)),
+                // it by ignoring it. A copy of another file was not written here by accident.
+                Err(found @ (InvalidSlot::Version(_) | InvalidSlot::Owner)) => {
+                    return Err(self.invalid(found));
+                }
                 Err(InvalidSlot::Content) => fault = InvalidSlot::Content,
                 Err(InvalidSlot::Damaged) => {}
             }
@@ -93,7 +98,7 @@ impl StateFile {
         let deadline = Instant::now().checked_add(LONGEST_LOCK_WAIT);
         let mut pause = FIRST_LOCK_PAUSE;
         loop {
-            match self.0.file.try_lock() {
+            match self.opened.file.try_lock() {
                 Ok(()) => return Ok(Locked { file: self, _signals: signals }),
                 Err(std::fs::TryLockError::WouldBlock) => {}
                 Err(std::fs::TryLockError::Error(error)) => {
@@ -113,25 +118,21 @@ impl StateFile {
     fn invalid(&self, fault: InvalidSlot) -> StoreError {
         let what = match fault {
             InvalidSlot::Version(version) => {
-                format!("written by a later version (format {version}, 1 is known); upgrade mfa-chain")
+                format!(
+                    "written by a later version (format {version}, {VERSION} is known); upgrade mfa-chain"
+                )
+            }
+            InvalidSlot::Owner => {
+                let remedy = self.owner.remedy();
+                format!("was copied from another file, so used codes are not known; {remedy}")
             }
             InvalidSlot::Damaged | InvalidSlot::Content => {
-                let remedy = remedy_for(self.path());
+                let remedy = self.owner.remedy();
                 format!("the login state is damaged, so used codes are not known; {remedy}")
             }
         };
         StoreError::invalid(self.path(), what)
     }
-}
-
-/// What mends a damaged file: a user's state is lost with what it knew, a table of decoys knew nothing.
-fn remedy_for(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = Username::from_file_name(&name).map_or_else(|| name.into_owned(), |user| user.to_string());
-    if path.parent().is_some_and(|folder| folder.ends_with("decoys")) {
-        return "run `mfa-chain enroll` for any user, which makes it anew".to_owned();
-    }
-    format!("run `mfa-chain unlock --reset-state {name}` once the cause is known")
 }
 
 /// A state file under its lock. Dropping it closes the file, which unlocks, and then lets signals through.
@@ -148,7 +149,7 @@ impl Locked {
     ///
     /// [`StoreError`] when what has the name now is not safe.
     pub fn is_current(&self, dir: &TrustedDir) -> Result<bool, StoreError> {
-        dir.still_has(&self.file.0, Readers::Owner)
+        dir.still_has(&self.file.opened, Readers::Owner)
     }
 
     /// The newest whole slot; see [`StateFile::read`].
@@ -169,9 +170,9 @@ impl Locked {
         let path = self.file.path();
         let too_large = || StoreError::invalid(path, "the login state outgrew its slot");
         let sequence = newest.sequence.checked_add(1).ok_or_else(too_large)?;
-        let slot = encode(&newest.content, sequence).ok_or_else(too_large)?;
+        let slot = encode(&newest.content, &self.file.owner, sequence).ok_or_else(too_large)?;
         let offset = if newest.place == 0 { SLOT_BYTES } else { 0 };
-        let file = &self.file.0.file;
+        let file = &self.file.opened.file;
         let written = file.write_all_at(slot.as_slice(), u64::try_from(offset).unwrap_or(u64::MAX));
         written.map_err(|error| StoreError::io(path, "write", error))?;
         #[cfg(mfa_fault = "bad-guest")]

@@ -150,7 +150,7 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
             _ => event,
         };
         self.audit.record(&match reason.detail_through(&request.service) {
-            Some(detail) => event.saying(detail),
+            Some(detail) => event.saying(&detail),
             None => event,
         });
         Verdict::Deny(reason)
@@ -277,7 +277,7 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
             .with_number("steps", count(self.steps))
             .with("factor", outcome.factor.as_str())
             .with("outcome", word)
-            .with_some("by", outcome.recovery.then_some("recovery-code"))
+            .with_some("by", outcome.by.word())
             .with_some("charged", (outcome.result == Err(Refusal::ReplayFromSource)).then_some("no"))
             .with_number("failures", u64::from(failures));
         let wait = match outcome.result {

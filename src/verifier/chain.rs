@@ -23,6 +23,7 @@ pub struct Chain {
     genuine: bool,
     on_wrong_code: OnWrongCode,
     proven: Vec<StepProof>,
+    bypassed: bool,
     expected: Step,
     rest: Vec<Step>,
 }
@@ -50,7 +51,8 @@ impl Chain {
         let expected = steps.next()?;
         let rest = steps.collect();
         let on_wrong_code = spec.on_wrong_code();
-        Some(Self { attempt, genuine, on_wrong_code, proven: Vec::new(), expected, rest })
+        let proven = Vec::new();
+        Some(Self { attempt, genuine, on_wrong_code, proven, bypassed: false, expected, rest })
     }
 
     /// Whether the user has enrolled what the chain asks for; any other chain ends in a denial.
@@ -81,6 +83,12 @@ impl Chain {
         self.proven.is_empty()
     }
 
+    /// Whether a bypass code stood in for a step of this very chain; it may then do so for the others.
+    #[must_use]
+    pub const fn is_bypassed(&self) -> bool {
+        self.bypassed
+    }
+
     /// Whether the next batch is the last one.
     #[must_use]
     pub fn next_batch_is_last(&self) -> bool {
@@ -109,6 +117,7 @@ impl Chain {
                 Err(refusal) => return Progress::Reset(DenyReason::Step(refusal)),
             };
             self.proven.push(proof);
+            self.bypassed |= outcome.by == AnsweredBy::BypassCode;
             if self.rest.is_empty() {
                 return Progress::Complete(ChainProof { attempt: self.attempt, steps: self.proven });
             }
@@ -136,8 +145,8 @@ pub struct StepOutcome {
     pub number: usize,
     /// The factor asked for.
     pub factor: FactorId,
-    /// Whether a recovery code stood in.
-    pub recovery: bool,
+    /// What was typed.
+    pub by: AnsweredBy,
     /// The proof, or why there is none.
     pub result: Result<StepProof, Refusal>,
 }
@@ -147,6 +156,29 @@ impl StepOutcome {
     #[must_use]
     pub(super) fn refused(self, refusal: Refusal) -> Self {
         Self { result: Err(refusal), ..self }
+    }
+}
+
+/// What a step was answered with, by the shape of what was typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnsweredBy {
+    /// A code of the factor, or anything that is no recovery code.
+    Code,
+    /// A recovery code, or what looks like one.
+    RecoveryCode,
+    /// The bypass code that was handed out with a reset of the login state.
+    BypassCode,
+}
+
+impl AnsweredBy {
+    /// Its word in the log; `None` for the ordinary case.
+    #[must_use]
+    pub const fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Code => None,
+            Self::RecoveryCode => Some("recovery-code"),
+            Self::BypassCode => Some("bypass-code"),
+        }
     }
 }
 

@@ -108,6 +108,15 @@ impl Credential {
         }
     }
 
+    /// When the time step `step` begins; `None` for a counter.
+    #[must_use]
+    pub(crate) fn time_of(&self, step: u64) -> Option<UnixTime> {
+        match self.moving {
+            MovingFactor::Totp(period) => Some(UnixTime::from_seconds(step.saturating_mul(period.seconds()))),
+            MovingFactor::Hotp => None,
+        }
+    }
+
     /// The code of the time step or counter `moving_factor`, as the authenticator shows it.
     #[must_use]
     pub fn code(&self, moving_factor: u64) -> zeroize::Zeroizing<String> {
@@ -124,7 +133,7 @@ impl Credential {
         for candidate in candidates {
             let hit = Choice::from(u8::from(calculator.check(code.as_str(), candidate).is_some()));
             // The very last one is never new: nothing could stand after it, so it would stay good for ever. It is
-            // also where a reset state puts counters that must not be taken.
+            // also where the counter of a token stands that a reset made void.
             let new = Choice::from(u8::from(candidate >= next && candidate < u64::MAX));
             #[cfg(mfa_fault = "last-code-alone")]
             let new = Choice::from(u8::from(candidate.wrapping_add(1) != next)) | new;

@@ -1,13 +1,14 @@
 //! The judgement on a batch: pure arithmetic on a record and a state, run by the store under the user's lock.
 
-use super::chain::{Chain, Step, StepOutcome, StepProof};
+use super::chain::{AnsweredBy, Chain, Step, StepOutcome, StepProof};
 use super::credential::{Credential, Scan};
 use super::failures::{Budget, SourceKey};
 use super::login_state::LoginState;
 use super::otp::Digits;
+use super::past_outcome::{NameKey, OutcomeNumber, PastOutcome};
 use super::policy::ThrottlePolicy;
 use super::record::UserRecord;
-use super::recovery::{RecoveryCode, RecoverySet};
+use super::recovery::{BypassCode, RecoveryCode, RecoverySet};
 use super::request::Request;
 use super::response::{Code, Response, Shape};
 use super::time::UnixTime;
@@ -54,36 +55,45 @@ pub fn judge(
     let source = SourceKey::of(request, &state.draw_key);
     state.failures = std::mem::take(&mut state.failures).at(now);
     let home = state.failures.last_passed_from(source, now);
-    let mut judged = state.clone();
-    let outcomes: Vec<StepOutcome> = chain
+    let bypassed = chain.is_bypassed();
+    let mut bench = Bench { chain, record, state: state.clone(), home, bypassed };
+    let mut outcomes: Vec<StepOutcome> = chain
         .next_batch()
         .zip(answers)
-        .map(|(step, answer)| judge_step(chain, step, answer, record, &mut judged, home))
+        .map(|(step, answer)| bench.judge_step(step, answer))
         .map(|outcome| if another_account { outcome.refused(Refusal::AnotherAccount) } else { outcome })
         .collect();
 
     let wait = |budget| state.failures.wait_seconds(source, budget, throttle, now);
     let wait_seconds = budgets_of(&outcomes).into_iter().map(wait).max().unwrap_or(0);
+    let mut charged = false;
     if wait_seconds > 0 {
-        return refuse_all(outcomes, Refusal::Throttled { wait_seconds });
-    }
-    if chain.is_genuine() && outcomes.iter().any(|outcome| outcome.result == Err(Refusal::SshdJunk)) {
+        outcomes = refuse_all(outcomes, Refusal::Throttled { wait_seconds });
+    } else if chain.is_genuine() && outcomes.iter().any(|outcome| outcome.result == Err(Refusal::SshdJunk)) {
         // sshd would refuse this user whatever we say; nobody guessed, so nothing is charged.
-        return refuse_all(outcomes, Refusal::SshdJunk);
+        outcomes = refuse_all(outcomes, Refusal::SshdJunk);
+    } else {
+        charged = charge(&mut bench.state, chain, &outcomes, source, now);
+        *state = bench.state;
     }
-    charge(&mut judged, chain, &outcomes, source, now);
-    *state = judged;
+    keep(state, chain, &outcomes, circumstances, charged);
     outcomes
 }
 
-/// Writes one failure or, at the end of a whole chain, the success. Codes that were right stay burnt either
-/// way: whoever saw them must not use them (RFC 6238 §5.2).
-fn charge(state: &mut LoginState, chain: &Chain, outcomes: &[StepOutcome], source: SourceKey, now: UnixTime) {
+/// Writes one failure or, at the end of a whole chain, the success; says whether it was a failure. Codes that were
+/// right stay burnt either way: whoever saw them must not use them (RFC 6238 §5.2).
+fn charge(
+    state: &mut LoginState,
+    chain: &Chain,
+    outcomes: &[StepOutcome],
+    source: SourceKey,
+    now: UnixTime,
+) -> bool {
     let wrong: Vec<&StepOutcome> = outcomes.iter().filter(|outcome| outcome.result.is_err()).collect();
     let replayed = |outcome: &&StepOutcome| outcome.result == Err(Refusal::ReplayFromSource);
     // Nor does the draw move: it would be moved for nothing.
     if !wrong.is_empty() && wrong.iter().all(replayed) {
-        return;
+        return false;
     }
     if chain.is_untouched() {
         state.attempt = state.attempt.wrapping_add(1);
@@ -94,13 +104,47 @@ fn charge(state: &mut LoginState, chain: &Chain, outcomes: &[StepOutcome], sourc
             state.failures.pass(source, now);
             state.last_success = Some(now);
         }
-        return;
+        return false;
     }
-    #[cfg(mfa_fault = "charge-forgotten")]
-    return;
     #[cfg(not(mfa_fault = "charge-forgotten"))]
     for budget in budgets_of(wrong) {
         state.failures.charge(source, budget, now);
+    }
+    true
+}
+
+/// Keeps the outcomes for those who look later.
+fn keep(
+    state: &mut LoginState,
+    chain: &Chain,
+    outcomes: &[StepOutcome],
+    circumstances: &Circumstances<'_>,
+    charged: bool,
+) {
+    let Circumstances { request, now, .. } = *circumstances;
+    let small = |number: usize| u8::try_from(number).unwrap_or(u8::MAX);
+    let key = state.draw_key;
+    let expected = chain.expected();
+    let past = PastOutcome {
+        at: now,
+        attempt: chain.attempt(),
+        source: SourceKey::of(request, &key),
+        service: NameKey::of_service(&request.service, &key),
+        factor: NameKey::of_factor(&expected.factor.id, &key),
+        step: small(expected.number),
+        steps: small(chain.step_count()),
+        outcome: OutcomeNumber::breach(),
+        by: AnsweredBy::Code,
+        charged,
+    };
+    for outcome in outcomes {
+        let factor = NameKey::of_factor(&outcome.factor, &key);
+        let (step, by) = (small(outcome.number), outcome.by);
+        let outcome = OutcomeNumber::of(outcome.result.as_ref().err().copied());
+        state.keep(PastOutcome { factor, step, outcome, by, ..past });
+    }
+    if outcomes.is_empty() {
+        state.keep(past);
     }
 }
 
@@ -108,7 +152,10 @@ fn charge(state: &mut LoginState, chain: &Chain, outcomes: &[StepOutcome], sourc
 fn budgets_of<'a>(outcomes: impl IntoIterator<Item = &'a StepOutcome>) -> Vec<Budget> {
     let mut budgets = Vec::with_capacity(2);
     for outcome in outcomes {
-        let budget = if outcome.recovery { Budget::RecoveryCodes } else { Budget::Codes };
+        let budget = match outcome.by {
+            AnsweredBy::Code => Budget::Codes,
+            AnsweredBy::RecoveryCode | AnsweredBy::BypassCode => Budget::RecoveryCodes,
+        };
         if !budgets.contains(&budget) {
             budgets.push(budget);
         }
@@ -123,83 +170,121 @@ fn refuse_all(outcomes: Vec<StepOutcome>, refusal: Refusal) -> Vec<StepOutcome> 
     outcomes.into_iter().map(|outcome| outcome.refused(refusal)).collect()
 }
 
-fn judge_step(
-    chain: &Chain,
-    step: &Step,
-    answer: &Answer,
-    record: &UserRecord,
-    state: &mut LoginState,
+/// What the steps of one batch are judged with, in their order.
+struct Bench<'a> {
+    chain: &'a Chain,
+    record: &'a UserRecord,
+    /// As it is after the steps before.
+    state: LoginState,
+    /// When a chain was last passed from where the answers come from, if none was passed from elsewhere since.
     home: Option<UnixTime>,
-) -> StepOutcome {
-    let enrolled = record.credential(&step.factor).filter(|_| chain.is_genuine());
-    let digits = enrolled.map_or_else(Digits::default, |credential| credential.digits);
-    let shape = answer.response.shape(digits);
-    let recovery = matches!(shape, Shape::Recovery(_));
-    let verified = match shape {
-        Shape::SshdJunk => Err(Refusal::SshdJunk),
-        Shape::Malformed => Err(Refusal::Malformed),
-        Shape::Recovery(code) => judge_recovery_code(&code, record.recovery(), state, answer.at),
-        Shape::Code(code) => judge_code(&code, step, enrolled, state, answer.at, home),
-    };
-    // The one place that makes a proof. Someone who has not enrolled the factor passes by no answer.
-    let result = match (verified, enrolled) {
-        (Ok(()), Some(_)) => Ok(StepProof::assertion(step, chain.attempt())),
-        (Err(refusal), Some(_)) => Err(refusal),
-        (_, None) => Err(Refusal::Unenrolled),
-    };
-    StepOutcome { number: step.number, factor: step.factor.id.clone(), recovery, result }
+    /// Whether the bypass code was taken for a step before.
+    bypassed: bool,
 }
 
-fn judge_code(
-    code: &Code,
-    step: &Step,
-    enrolled: Option<&Credential>,
-    state: &mut LoginState,
-    at: UnixTime,
-    home: Option<UnixTime>,
-) -> Result<(), Refusal> {
-    let decoy = Credential::decoy(step.factor.id.clone(), step.factor.kind);
-    let credential = enrolled.or(decoy.as_ref()).ok_or(Refusal::Unenrolled)?;
-    let mark = state.mark_for(credential);
-    let candidates = credential.candidates(step.factor.kind, at, mark.next);
-    // One past the window is the ordinary case of an authenticator that runs ahead and was just used.
-    let behind = candidates.end().saturating_add(1) < mark.next;
-    // Looked at whatever was typed and whoever types, so that the time tells nothing: the last accepted code, which
-    // may lie behind the window by now.
-    let last = mark.next.saturating_sub(1);
-    let is_last = credential.scan(code, last..=last, u64::MAX) == Scan::Replay && state.holds(&mark);
-    let is_from_source = home.is_some_and(|passed_at| passed_at >= mark.used_at);
-    #[cfg(mfa_fault = "replay-uncharged")]
-    let is_from_source = true;
-    match credential.scan(code, candidates, mark.next) {
-        Scan::Match(moving_factor) => {
-            // Nothing is burnt of a decoy, which nobody holds.
-            if enrolled.is_some() {
-                state.burn_at(mark, moving_factor, at);
+impl Bench<'_> {
+    fn judge_step(&mut self, step: &Step, answer: &Answer) -> StepOutcome {
+        let enrolled = self.record.credential(&step.factor).filter(|_| self.chain.is_genuine());
+        let digits = enrolled.map_or_else(Digits::default, |credential| credential.digits);
+        let (by, verified) = match answer.response.shape(digits) {
+            Shape::SshdJunk => (AnsweredBy::Code, Err(Refusal::SshdJunk)),
+            Shape::Malformed => (AnsweredBy::Code, Err(Refusal::Malformed)),
+            Shape::Recovery(code) => self.judge_recovery_code(&code, answer.at),
+            Shape::Code(code) => (AnsweredBy::Code, self.judge_code(&code, step, enrolled, answer.at)),
+        };
+        // The one place that makes a proof. Someone who has not enrolled the factor passes by no answer.
+        let result = match (verified, enrolled) {
+            (Ok(()), Some(_)) => Ok(StepProof::assertion(step, self.chain.attempt())),
+            (Err(refusal), Some(_)) => Err(refusal),
+            (_, None) => Err(Refusal::Unenrolled),
+        };
+        StepOutcome { number: step.number, factor: step.factor.id.clone(), by, result }
+    }
+
+    fn judge_code(
+        &mut self,
+        code: &Code,
+        step: &Step,
+        enrolled: Option<&Credential>,
+        at: UnixTime,
+    ) -> Result<(), Refusal> {
+        let decoy = Credential::decoy(step.factor.id.clone(), step.factor.kind);
+        let credential = enrolled.or(decoy.as_ref()).ok_or(Refusal::Unenrolled)?;
+        let mark = self.state.mark_for(credential);
+        let candidates = credential.candidates(step.factor.kind, at, mark.next);
+        // No code can be right, of a time that is void or a counter that is.
+        let none_is_good = *candidates.end() < mark.next || mark.next == u64::MAX;
+        // One past the window is the ordinary case of an authenticator that runs ahead and was just used.
+        let is_far_behind = candidates.end().saturating_add(1) < mark.next;
+        // Looked at whatever was typed and whoever types, so that the time tells nothing: the last accepted code,
+        // which may lie behind the window by now.
+        let last = mark.next.saturating_sub(1);
+        let is_last = credential.scan(code, last..=last, u64::MAX) == Scan::Replay && self.state.holds(&mark);
+        let is_from_source = self.home.is_some_and(|passed_at| passed_at >= mark.used_at);
+        #[cfg(mfa_fault = "replay-uncharged")]
+        let is_from_source = true;
+        match credential.scan(code, candidates, mark.next) {
+            Scan::Match(moving_factor) => {
+                // Nothing is burnt of a decoy, which nobody holds.
+                if enrolled.is_some() {
+                    self.state.burn_at(mark, moving_factor, at);
+                }
+                Ok(())
             }
-            Ok(())
+            found if mark.by_reset && (found == Scan::Replay || none_is_good) => {
+                Err(Refusal::Voided { since: mark.used_at, until: credential.time_of(mark.next) })
+            }
+            _ if is_last && is_from_source => Err(Refusal::ReplayFromSource),
+            Scan::Replay => Err(Refusal::Replay),
+            Scan::NoMatch if is_last => Err(Refusal::Replay),
+            Scan::NoMatch if is_far_behind => Err(Refusal::ClockBehind),
+            Scan::NoMatch => Err(Refusal::WrongCode),
         }
-        _ if is_last && is_from_source => Err(Refusal::ReplayFromSource),
-        Scan::Replay => Err(Refusal::Replay),
-        Scan::NoMatch if is_last => Err(Refusal::Replay),
-        Scan::NoMatch if behind => Err(Refusal::ClockBehind),
-        Scan::NoMatch => Err(Refusal::WrongCode),
     }
-}
 
-fn judge_recovery_code(
-    code: &RecoveryCode,
-    set: Option<&RecoverySet>,
-    state: &mut LoginState,
-    now: UnixTime,
-) -> Result<(), Refusal> {
-    // The same work where no set was made.
-    let decoy = RecoverySet::decoy();
-    let set = set.unwrap_or(&decoy);
-    let place = set.find(code).ok_or(Refusal::WrongRecoveryCode)?;
-    if state.recovery_code_is_used(set, place) {
-        return Err(Refusal::Replay);
+    fn judge_recovery_code(
+        &mut self,
+        code: &RecoveryCode,
+        now: UnixTime,
+    ) -> (AnsweredBy, Result<(), Refusal>) {
+        // The same work where no set was made, nor a bypass code.
+        let decoy = RecoverySet::decoy();
+        let set = self.record.recovery().unwrap_or(&decoy);
+        let bypass = self.state.bypass.unwrap_or_else(BypassCode::decoy);
+        let (place, is_bypass) = (set.find(code), bypass.is(code));
+        if is_bypass {
+            return (AnsweredBy::BypassCode, self.take_bypass(bypass, now));
+        }
+        (AnsweredBy::RecoveryCode, self.take_recovery_code(set, place, now))
     }
-    state.use_recovery_code(set, place, now);
-    Ok(())
+
+    /// It is good for one chain: every step of the one that took it first.
+    fn take_bypass(&mut self, bypass: BypassCode, now: UnixTime) -> Result<(), Refusal> {
+        if !bypass.is_in_time(now) {
+            return Err(Refusal::Expired);
+        }
+        if bypass.used_at.is_some() && !self.bypassed {
+            return Err(Refusal::Replay);
+        }
+        self.bypassed = true;
+        self.state.bypass = Some(BypassCode { used_at: Some(now), ..bypass });
+        Ok(())
+    }
+
+    fn take_recovery_code(
+        &mut self,
+        set: &RecoverySet,
+        place: Option<u32>,
+        now: UnixTime,
+    ) -> Result<(), Refusal> {
+        let place = place.ok_or(Refusal::WrongRecoveryCode)?;
+        if let Some(since) = self.state.recovery_codes_void_since(set) {
+            return Err(Refusal::Voided { since, until: None });
+        }
+        if self.state.recovery_code_is_used(set, place) {
+            return Err(Refusal::Replay);
+        }
+        self.state.use_recovery_code(set, place, now);
+        Ok(())
+    }
 }

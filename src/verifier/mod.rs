@@ -19,6 +19,7 @@ pub mod login_state;
 pub mod memory_store;
 pub mod odds;
 pub mod otp;
+pub mod past_outcome;
 pub mod policy;
 pub mod ports;
 pub mod record;

@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::keyed_hash::keyed_hash;
 use super::secret::{decode_base32, encode_base32};
+use super::time::UnixTime;
 
 /// One recovery code: 120 bits from the kernel, so that a fast salted hash protects it. Wiped on drop.
 #[derive(PartialEq, Eq)]
@@ -118,6 +119,47 @@ impl RecoverySet {
     /// Ten hashes that no code has, for the same work where nobody is enrolled.
     pub(crate) fn decoy() -> Self {
         Self { id: 0, hashes: vec![RecoveryHash { salt: [0; 16], hash: [0; 32] }; 10] }
+    }
+}
+
+/// What is kept of a code that an administrator hands out once, where all others of a user are void. It has the shape
+/// of a recovery code and stands in for every step of one chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BypassCode {
+    /// What the code is known by.
+    pub hash: RecoveryHash,
+    /// When it was made.
+    pub made_at: UnixTime,
+    /// From when on it is void.
+    pub expires_at: UnixTime,
+    /// When a chain took it.
+    pub used_at: Option<UnixTime>,
+}
+
+impl BypassCode {
+    /// How long one is good, in seconds.
+    pub const SECONDS: u64 = 86_400;
+
+    /// The code that has `hash`, good from `now` on for a day.
+    #[must_use]
+    pub const fn new(hash: RecoveryHash, now: UnixTime) -> Self {
+        Self { hash, made_at: now, expires_at: now.plus_seconds(Self::SECONDS), used_at: None }
+    }
+
+    pub(crate) fn is(&self, code: &RecoveryCode) -> bool {
+        self.hash.matches(code).into()
+    }
+
+    /// Whether it is good at `now`. A clock that was turned back makes nothing last longer.
+    #[must_use]
+    pub fn is_in_time(&self, now: UnixTime) -> bool {
+        self.made_at <= now && now < self.expires_at
+    }
+
+    /// One that nobody has, for the same work where none was made.
+    pub(crate) fn decoy() -> Self {
+        let hash = RecoveryHash { salt: [0; 16], hash: [0; 32] };
+        Self { hash, made_at: UnixTime::default(), expires_at: UnixTime::default(), used_at: None }
     }
 }
 

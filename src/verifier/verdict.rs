@@ -1,8 +1,10 @@
 //! How a login ends.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::chain::ChainProof;
+use super::time::UnixTime;
 
 /// The verdict on one attempt.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,30 +62,24 @@ impl DenyReason {
 
     /// The same for a login through `service`: what is said of sshd is said in its own logins alone.
     #[must_use]
-    pub fn detail_through(&self, service: &str) -> Option<&str> {
+    pub fn detail_through(&self, service: &str) -> Option<Cow<'_, str>> {
         match self {
-            Self::Step(Refusal::SshdJunk) if service != "sshd" => Some(
+            Self::Step(Refusal::SshdJunk) if service != "sshd" => Some(Cow::Borrowed(
                 "control characters were typed or sent in place of a code, as sshd does for users whom it bars",
-            ),
+            )),
             _ => self.detail(),
         }
     }
 
     /// What stood in the way, where the word alone does not say it.
     #[must_use]
-    pub fn detail(&self) -> Option<&str> {
+    pub fn detail(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Conversation(detail) | Self::Store(detail) | Self::Accounts(detail) => Some(detail),
-            Self::Step(Refusal::SshdJunk) => {
-                Some("sshd bars this user before PAM is asked; see PermitRootLogin, AllowUsers, DenyUsers")
+            Self::Conversation(detail) | Self::Store(detail) | Self::Accounts(detail) => {
+                Some(Cow::Borrowed(detail))
             }
-            Self::Step(Refusal::AnotherAccount) => Some(
-                "an account of another name or user id enrolled; `mfa-chain check` tells which, and what to do",
-            ),
-            Self::Step(Refusal::ClockBehind) => {
-                Some("the clock stands before the last accepted code; check the time of this host")
-            }
-            _ => None,
+            Self::Step(refusal) => refusal.detail(),
+            Self::Rule(_) | Self::Breach | Self::ClaimantChanged => None,
         }
     }
 }
@@ -117,6 +113,15 @@ pub enum Refusal {
     Unenrolled,
     /// The account is not the one that enrolled: it was made again under an old name, or was renamed.
     AnotherAccount,
+    /// A right code may be void, for the login state was reset: nobody knows which codes the lost one had seen.
+    Voided {
+        /// When it was reset.
+        since: UnixTime,
+        /// When the first code of an authenticator in time is good again; `None` where a command has to make it so.
+        until: Option<UnixTime>,
+    },
+    /// A bypass code whose time is over.
+    Expired,
     /// Too many failures; nothing was judged.
     Throttled {
         /// Seconds until an attempt is judged again.
@@ -137,7 +142,36 @@ impl Refusal {
             Self::SshdJunk => "sshd-junk",
             Self::Unenrolled => "unenrolled",
             Self::AnotherAccount => "another-account",
+            Self::Voided { .. } => "voided",
+            Self::Expired => "expired",
             Self::Throttled { .. } => "throttled",
         }
+    }
+
+    /// What stood in the way, where the word alone does not say it.
+    #[must_use]
+    pub fn detail(&self) -> Option<Cow<'static, str>> {
+        Some(match self {
+            Self::SshdJunk => Cow::Borrowed(
+                "sshd bars this user before PAM is asked; see PermitRootLogin, AllowUsers, DenyUsers",
+            ),
+            Self::AnotherAccount => Cow::Borrowed(
+                "an account of another name or user id enrolled; `mfa-chain check` tells which, and what to do",
+            ),
+            Self::ClockBehind => {
+                Cow::Borrowed("the clock stands before the last accepted code; check the time of this host")
+            }
+            Self::Voided { since, until: Some(until) } => Cow::Owned(format!(
+                "codes are void since the login state was reset at {since}, until {until}; a bypass code is not"
+            )),
+            Self::Voided { since, until: None } => Cow::Owned(format!(
+                "void since the login state was reset at {since}; a counter token needs `mfa-chain resync`, recovery \
+                 codes `mfa-chain recovery`"
+            )),
+            Self::Expired => Cow::Borrowed(
+                "the bypass code is a day old; `mfa-chain unlock --reset-state` makes a new one",
+            ),
+            _ => return None,
+        })
     }
 }

@@ -77,7 +77,7 @@ fn a_counter_token_far_ahead_is_enrolled_and_enrolled_again() {
     let path = scratch.write("given", &format!("otpauth://hotp/x?secret={SECRET}&counter=0"));
     let line = format!("enroll alice token --secret-file {path}");
     let codes = |at: u64| format!("{}\n{}\n", hotp(SECRET, at), hotp(SECRET, at + 1));
-    for at in [9_000, 18_000] {
+    for at in [9_000, 20_000] {
         scratch.run_with_input(&line, &codes(at)).expect(if at == 9_000 { 0 } else { 4 });
     }
     assert!(scratch.secret_file("alice").contains("first = 9002\n"));
@@ -87,7 +87,8 @@ fn a_counter_token_far_ahead_is_enrolled_and_enrolled_again() {
     });
     scratch.run_with_input(&line, &codes(18_000)).expect(0);
     scratch.run("unlock alice --reset-state").expect(0);
-    scratch.run_with_input(&line, &codes(28_100)).expect(4);
+    // What the enrolment itself used is still known.
+    scratch.run_with_input(&line, &codes(28_200)).expect(4);
     scratch.run_with_input(&format!("{line} --counter 28000"), &codes(28_100)).expect(0);
     assert!(scratch.secret_file("alice").contains("first = 28102\n"));
     scratch
@@ -114,6 +115,23 @@ fn a_fresh_secret_is_shown_and_makes_the_codes_that_are_expected() {
     let path = scratch.write("again", secret);
     let code = totp(secret, now(), &["--totp=sha256", "--digits", "8", "--time-step-size", "60s"]);
     scratch.run_with_input(&format!("enroll bob tablet --secret-file {path}"), &code).expect(0);
+}
+
+#[test]
+fn enrolling_a_key_again_without_a_code_gives_no_used_code_back() {
+    let scratch = Scratch::new();
+    let path = scratch.write("given", SECRET);
+    let code = totp(SECRET, now(), &["--totp"]);
+    scratch.run_with_input(&format!("enroll alice phone --secret-file {path}"), &code).expect(0);
+    let first = scratch.record("alice").credentials()[0].first;
+    scratch.enroll("alice", "phone", SECRET);
+    assert!(scratch.record("alice").credentials()[0].first >= first);
+    let codes = format!("{}\n{}\n", hotp(SECRET, 40), hotp(SECRET, 41));
+    scratch.run_with_input(&format!("enroll bob token --secret-file {path}"), &codes).expect(0);
+    scratch.enroll("bob", "token", SECRET);
+    assert_eq!(scratch.record("bob").credentials()[0].first, 42);
+    scratch.enroll("bob", "token", OTHER_SECRET);
+    assert_eq!(scratch.record("bob").credentials()[0].first, 0, "another key has used nothing");
 }
 
 #[test]

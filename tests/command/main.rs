@@ -9,6 +9,7 @@ mod odds;
 #[cfg(test)]
 mod recovery;
 #[cfg(test)]
+mod resync;
 mod revoke;
 #[cfg(test)]
 mod scratch;

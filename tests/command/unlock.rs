@@ -1,6 +1,7 @@
 //! `unlock`: waits lifted, lost states made anew.
 
 use pam_mfa_chain::verifier::failures::Failures;
+use pam_mfa_chain::verifier::recovery::{RecoveryCode, RecoveryHash};
 use pam_mfa_chain::verifier::time::UnixTime;
 use pam_mfa_chain::verifier::username::Username;
 
@@ -34,11 +35,65 @@ fn a_damaged_state_is_told_and_made_anew_on_demand_alone() {
     scratch.run("unlock alice").refused(3, &["store/state/alice"]);
     let text = scratch.run("unlock alice --reset-state").expect(0).stdout;
     assert!(text.contains("factor `phone`: codes of the next 6 minutes are void"), "{text}");
-    assert!(text.contains(&scratch.advised("enroll alice token")), "{text}");
+    assert!(text.contains(&scratch.advised("resync alice token")), "{text}");
     assert!(text.contains("recovery codes: void"), "{text}");
     assert_eq!(scratch.status("alice")["recovery_codes_left"], 0);
     let facts = scratch.run("unlock alice --reset-state --json").expect(0).json();
     assert_eq!(facts["state_reset"], true);
+    let other = facts["bypass_code"].as_str().expect("a code");
+    assert!(!text.contains(other), "each reset makes a code of its own");
+    let left = facts["bypass_expires_at"].as_u64().expect("a time") - now();
+    assert!((86_300..=86_400).contains(&left), "{left}");
+}
+
+/// What was handed out, read from what people see.
+fn bypass_code(text: &str) -> String {
+    let line = text.lines().find_map(|line| line.strip_prefix("Bypass code  "));
+    line.unwrap_or_else(|| panic!("no bypass code: {text}")).to_owned()
+}
+
+#[test]
+fn a_reset_hands_out_one_bypass_code_that_revoking_everything_takes_back() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "phone", SECRET);
+    let text = scratch.run("unlock alice --reset-state").expect(0).stdout;
+    let code = RecoveryCode::parse(bypass_code(&text).as_bytes()).expect("of the shape of a recovery code");
+    let kept = || {
+        let user = Username::parse("alice").expect("a name");
+        scratch.store().login_state(&user).expect("a store").expect("a state").bypass
+    };
+    let bypass = kept().expect("kept");
+    assert_eq!(RecoveryHash::of(&code, bypass.hash.salt), bypass.hash);
+    let state = std::fs::read(scratch.path("store/state/alice")).expect("the state");
+    let letters = bypass_code(&text);
+    assert!(!state.windows(letters.len()).any(|part| part == letters.as_bytes()), "only its hash is kept");
+    scratch.enroll("alice", "token", OTHER_SECRET);
+    scratch.run("revoke alice token --yes").expect(0);
+    assert!(kept().is_some(), "alice still has an authenticator");
+    scratch.run("revoke alice --yes").expect(0);
+    assert_eq!(kept(), None);
+}
+
+#[test]
+fn a_record_that_is_discarded_takes_its_bypass_code_along() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "phone", SECRET);
+    scratch.run("unlock alice --reset-state").expect(0);
+    std::fs::write(scratch.path("store/secrets/alice.toml"), "rubbish").expect("damage");
+    scratch.run("revoke alice --yes").expect(0);
+    let user = Username::parse("alice").expect("a name");
+    assert_eq!(scratch.store().login_state(&user).expect("a store").expect("a state").bypass, None);
+}
+
+#[test]
+fn who_has_nothing_enrolled_any_more_gets_no_bypass_code() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "phone", SECRET);
+    scratch.run("revoke alice --yes").expect(0);
+    let text = scratch.run("unlock alice --reset-state").expect(0).stdout;
+    assert!(!text.contains("Bypass"), "{text}");
+    let facts = scratch.run("unlock alice --reset-state --json").expect(0).json();
+    assert!(facts["bypass_code"].is_null() && facts["bypass_expires_at"].is_null());
 }
 
 #[test]

@@ -95,7 +95,9 @@ def test_the_log_names_a_missing_or_wrong_policy_and_how_to_check_it(login, alic
         (lambda: STATE.unlink(), "the login state is gone"),
     ],
 )
-def test_the_log_names_a_lost_state_and_the_command_that_makes_it_anew(login, alice, log, spoil, what):
+def test_the_log_names_a_lost_state_and_the_command_that_makes_it_anew(
+    login, alice, log, ledger, spoil, what
+):
     spoil()
     assert not login()
     said = detail(log, "store")
@@ -103,10 +105,15 @@ def test_the_log_names_a_lost_state_and_the_command_that_makes_it_anew(login, al
     assert what in said
     mend = COMMAND.search(said)[1]
     assert mend == "mfa-chain unlock --reset-state alice"
-    subprocess.run(mend, shell=True, check=True, capture_output=True)
+    mended = subprocess.run(mend, shell=True, check=True, capture_output=True, text=True)
     # Codes of the present may have been used before the loss, so they are refused, and that alone.
     assert not login((PHONE_FIRST, alice.phone.code()))
-    log.wait_for(r"\(mfa-test:auth\): event=step user=alice .*outcome=(replay|clock-behind)")
+    log.wait_for(r"\(mfa-test:auth\): event=step user=alice .*outcome=voided")
+    assert re.search(r"codes are void since the login state was reset at .* UTC, until .* UTC", detail(log, "voided"))
+    bypass = ledger.note(re.search(r"^Bypass code  (\S+)$", mended.stdout, re.M)[1])
+    assert login((PHONE_FIRST, bypass), (TOKEN_SECOND, bypass))
+    log.wait_for(r"\(mfa-test:auth\): event=step user=alice .*step=2 .*outcome=accepted by=bypass-code")
+    assert not login((PHONE_FIRST, bypass))
 
 
 def test_the_log_names_lost_secrets_and_the_command_that_enrols_anew(login, alice, enrol, log):

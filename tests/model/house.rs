@@ -286,7 +286,11 @@ impl<'a> Life<'a> {
     /// After a lost state the present counts as used, and a counter for good.
     fn reset(&mut self) {
         let now = self.now();
-        self.house.scratch.store().reset_state(&name("alice"), UnixTime::from_seconds(now)).expect("reset");
+        self.house
+            .scratch
+            .store()
+            .reset_state(&name("alice"), None, UnixTime::from_seconds(now))
+            .expect("reset");
         let keys = std::mem::take(&mut self.reference.keys);
         let next =
             keys.iter().map(|(factor, key)| (*key, if *factor == 2 { u64::MAX } else { now / 30 + 11 }));

@@ -232,7 +232,7 @@ impl Ledger {
         });
         let repeated = repeated && !right.iter().all(|right| *right);
         let uncharged = before.failures == after.failures && before.attempt == after.attempt;
-        let judged = after != before && !(repeated && uncharged);
+        let judged = without_outcomes(after) != without_outcomes(before) && !(repeated && uncharged);
         let stopped = junk || repeated || before.failures.total() >= 5;
         assert!(judged || stopped, "not judged, and nothing stood in the way");
         assert!(!(judged && junk), "sshd's filler was charged");
@@ -269,6 +269,11 @@ impl Ledger {
         let place = RECOVERY.iter().position(|known| known.replace('-', "") == letters);
         place.is_some_and(|place| !std::mem::replace(&mut self.recovery_used[place], true))
     }
+}
+
+/// The state but for what is kept of outcomes, which every judgement adds to.
+fn without_outcomes(state: &LoginState) -> LoginState {
+    LoginState { outcomes: Vec::new(), ..state.clone() }
 }
 
 /// What the engine made of some answers.

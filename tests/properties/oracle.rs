@@ -2,6 +2,7 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
+use sha2::Sha256;
 
 /// The code of a counter or a time step (RFC 4226 §5.3).
 pub fn code(secret: &[u8], moving_factor: u64, digits: usize) -> String {
@@ -43,6 +44,13 @@ pub fn shape(answer: &[u8], digits: usize) -> Shape {
     let letters = text.replace('-', "").to_ascii_uppercase();
     let base32 = letters.chars().all(|letter| matches!(letter, 'A'..='Z' | '2'..='7'));
     if letters.len() == 24 && base32 { Shape::Recovery(letters) } else { Shape::Malformed }
+}
+
+/// HMAC-SHA-256 (RFC 2104).
+pub fn hmac_sha256(key: &[u8], text: &[u8]) -> [u8; 32] {
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("a key of any length");
+    mac.update(text);
+    mac.finalize().into_bytes().into()
 }
 
 /// CRC-32C (RFC 3720 appendix B.4), bit by bit.

@@ -7,7 +7,7 @@ use pam_mfa_chain::verifier::failures::FailureCounts;
 use pam_mfa_chain::verifier::login_state::LoginState;
 use pam_mfa_chain::verifier::ports::Store;
 
-use super::oracle::crc32c;
+use super::oracle::{crc32c, hmac_sha256};
 use super::scratch_store::{Scratch, name};
 
 const SLOT: usize = 4096;
@@ -21,8 +21,9 @@ thread_local! {
     };
 }
 
-/// The first byte says where the slot stands (bit 0), whether its checksum is made right (bit 1) and whether its
-/// magic number and version are (bit 2); then come the bytes of the slot, zeros behind them.
+/// The first byte says where the slot stands (bit 0), whether its checksum is made right (bit 1), whether its magic
+/// number and version are (bit 2), whether that is version 2 (bit 3), and whether it says whose it is (bit 4); then
+/// come the bytes of the slot, zeros behind them.
 pub fn check(bytes: &[u8]) {
     let Some((setting, bytes)) = bytes.split_first() else { return };
     let slot = slot(*setting, bytes);
@@ -37,7 +38,11 @@ pub fn slot(setting: u8, bytes: &[u8]) -> Vec<u8> {
     let mut slot = bytes.to_vec();
     slot.resize(SLOT, 0);
     if setting & 4 != 0 {
-        slot[..10].copy_from_slice(b"MFACHAIN\x01\0");
+        slot[..10].copy_from_slice(if setting & 8 != 0 { b"MFACHAIN\x02\0" } else { b"MFACHAIN\x01\0" });
+    }
+    if setting & 16 != 0 {
+        let owner = hmac_sha256(&slot[44..76], b"state of user alice");
+        slot[24..32].copy_from_slice(&owner[..8]);
     }
     if setting & 2 != 0 {
         let checksum = crc32c(&slot[..SLOT - 4]);
@@ -51,7 +56,12 @@ fn alone_it_counts_under_its_checksum(scratch: &Scratch, setting: u8, slot: &[u8
     let Ok(state) = scratch.store().login_state(&name("alice")) else { return };
     let state = state.expect("the file is there");
     assert_eq!(slot[SLOT - 4..], crc32c(&slot[..SLOT - 4]).to_le_bytes(), "accepted without its checksum");
-    assert_eq!(slot[..12], *b"MFACHAIN\x01\0\x01\0", "magic number, version, kind");
+    assert_eq!((&slot[..8], &slot[9..12]), (&b"MFACHAIN"[..], &[0, 1, 0][..]), "magic number, version, kind");
+    match slot[8] {
+        1 => (),
+        2 => assert_eq!(slot[24..32], hmac_sha256(&slot[44..76], b"state of user alice")[..8], "whose it is"),
+        other => panic!("version {other}"),
+    }
     assert!(
         state.marks.len() <= LoginState::MAX_MARKS && state.failures.known.len() <= FailureCounts::MAX_KNOWN
     );
@@ -83,7 +93,7 @@ fn beside_a_whole_one_it_takes_nothing_away(scratch: &Scratch, setting: u8, slot
     if damaged {
         let attempt = read.expect("the other slot").expect("the file is there").attempt;
         assert_eq!(attempt, 1, "a torn slot hides the whole one");
-    } else if slot[8..10] != [1, 0] {
+    } else if !matches!(slot[8..10], [1 | 2, 0]) {
         let error = read.expect_err("a later version's state is not ignored");
         assert!(error.to_string().contains("upgrade mfa-chain"), "{error}");
     }

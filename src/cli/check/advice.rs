@@ -1,6 +1,5 @@
 //! What in a valid policy is likely not meant.
 
-use crate::cli::utc::last_day_before;
 use crate::verifier::policy::{ChainSpec, Policy, RuleAction, Unenrolled};
 use crate::verifier::time::UnixTime;
 
@@ -28,7 +27,7 @@ fn is_used(policy: &Policy, chain: &ChainSpec) -> bool {
 
 fn on_roll_out(chain: &ChainSpec, now: UnixTime) -> Option<String> {
     let Unenrolled::ExemptUntil(deadline) = chain.unenrolled() else { return None };
-    let (name, day) = (chain.name(), last_day_before(deadline));
+    let (name, day) = (chain.name(), deadline.last_day_before());
     if deadline <= now {
         return Some(format!(
             "chain {name}: the roll-out ended with {day} (UTC); unenrolled users are denied, so write `unenrolled = \"deny\"`"

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::cli::utc::last_day_before;
 use crate::verifier::policy::{ChainSpec, Factor, FactorKind, Mode, OnWrongCode, Policy, Unenrolled};
 
 /// The policy in lines.
@@ -163,6 +162,6 @@ fn on_wrong_code(chain: &ChainSpec) -> &'static str {
 fn unenrolled(chain: &ChainSpec) -> String {
     match chain.unenrolled() {
         Unenrolled::Deny => "deny".to_owned(),
-        Unenrolled::ExemptUntil(deadline) => format!("exempt through {} (UTC)", last_day_before(deadline)),
+        Unenrolled::ExemptUntil(deadline) => format!("exempt through {} (UTC)", deadline.last_day_before()),
     }
 }

@@ -144,13 +144,16 @@ fn unusable(factor: &Factor, record: &UserRecord, state: &LoginState, now: UnixT
     let next = state.next_acceptable(credential);
     let id = &factor.id;
     match (factor.kind, credential.step_at(now)) {
-        (FactorKind::Hotp { .. }, None) if next == u64::MAX => {
-            Some(format!("`{id}`: the counter is lost since the login state was reset; enrol it again"))
-        }
+        (FactorKind::Hotp { .. }, None) if next == u64::MAX => Some(format!(
+            "`{id}`: void since the login state was reset, until `mfa-chain resync` finds its counter"
+        )),
         (FactorKind::Totp { window }, Some(step)) => {
             let highest = step.saturating_add(u64::from(window));
             (highest < next).then(|| {
                 let seconds = seconds_of(credential, next.saturating_sub(highest));
+                if state.mark(credential.id()).is_some_and(|mark| mark.by_reset) {
+                    return format!("`{id}`: void since the login state was reset, for about {seconds} s");
+                }
                 format!(
                     "`{id}`: its codes are used up for about {seconds} s, or the clock of this host is behind"
                 )

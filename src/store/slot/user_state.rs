@@ -1,0 +1,205 @@
+//! The login state of one user as the payload of a slot.
+
+use crate::store::layout::{Reader, Writer};
+use crate::verifier::chain::AnsweredBy;
+use crate::verifier::credential::CredentialId;
+use crate::verifier::failures::{DayCount, FailureCounts, Failures, KnownSource, SourceKey};
+use crate::verifier::login_state::{DrawKey, LoginState, RecoveryMarks, ReplayMark};
+use crate::verifier::past_outcome::{NameKey, OutcomeNumber, PastOutcome};
+use crate::verifier::recovery::{BypassCode, RecoveryHash};
+use crate::verifier::time::UnixTime;
+
+/// No flag of a state is known yet; one that is set was set by a later version.
+const STATE_FLAGS: u32 = 0;
+/// The flag of a mark: a reset made it.
+const BY_RESET: u32 = 1;
+/// The bits of an outcome's flags: what was typed, and whether a failure was charged.
+const BY: u16 = 3;
+const CHARGED: u16 = 4;
+
+/// Appends `state`. `None` where it is larger than its own limits.
+pub fn encode(writer: &mut Writer, state: &LoginState) -> Option<()> {
+    let LoginState { failures, recovery, marks, outcomes, .. } = state;
+    if marks.len() > LoginState::MAX_MARKS
+        || outcomes.len() > LoginState::MAX_OUTCOMES
+        || failures.known.len() > FailureCounts::MAX_KNOWN
+    {
+        return None;
+    }
+    writer.u32(STATE_FLAGS).u64(state.attempt).bytes(&state.draw_key.0);
+    encode_failures(writer, failures)?;
+    writer.time(state.last_success).time(state.reset_at);
+    writer.u64(recovery.set).u64(recovery.used).time(recovery.used_at);
+    encode_bypass(writer, state.bypass.as_ref());
+    writer.u16(u16::try_from(marks.len()).ok()?);
+    for mark in marks {
+        writer.u64(mark.credential.to_number()).u64(mark.next).u64(mark.used_at.seconds());
+        writer.u32(if mark.by_reset { BY_RESET } else { 0 });
+    }
+    writer.u16(u16::try_from(outcomes.len()).ok()?);
+    for outcome in outcomes {
+        encode_outcome(writer, outcome);
+    }
+    Some(())
+}
+
+/// Takes a state of version 2 off. `None` for what [`encode`] does not write.
+pub fn decode(reader: &mut Reader<'_>) -> Option<LoginState> {
+    if reader.u32()? != STATE_FLAGS {
+        return None;
+    }
+    let attempt = reader.u64()?;
+    let draw_key = DrawKey(reader.array()?);
+    let failures = decode_failures(reader)?;
+    let (last_success, reset_at) = (reader.time()?, reader.time()?);
+    let recovery = decode_recovery(reader)?;
+    let bypass = decode_bypass(reader)?;
+    let marks = decode_list(reader, LoginState::MAX_MARKS, |reader| {
+        let mark = decode_mark(reader)?;
+        let flags = reader.u32()?;
+        (flags & !BY_RESET == 0).then_some(ReplayMark { by_reset: flags == BY_RESET, ..mark })
+    })?;
+    let outcomes = decode_list(reader, LoginState::MAX_OUTCOMES, decode_outcome)?;
+    Some(LoginState {
+        attempt,
+        draw_key,
+        failures,
+        last_success,
+        marks,
+        recovery,
+        reset_at,
+        bypass,
+        outcomes,
+    })
+}
+
+/// Takes a state of version 1 off. A reset had no flag of its own there: it put the counters of tokens at the end of
+/// their range.
+pub fn decode_1(reader: &mut Reader<'_>) -> Option<LoginState> {
+    let attempt = reader.u64()?;
+    let draw_key = DrawKey(reader.array()?);
+    let failures = decode_failures(reader)?;
+    let last_success = reader.time()?;
+    let recovery = decode_recovery(reader)?;
+    let marks = decode_list(reader, LoginState::MAX_MARKS, |reader| {
+        let mark = decode_mark(reader)?;
+        let voided = mark.next == u64::MAX;
+        Some(if voided { ReplayMark { next: 0, by_reset: true, ..mark } } else { mark })
+    })?;
+    Some(LoginState { attempt, draw_key, failures, last_success, marks, recovery, ..LoginState::default() })
+}
+
+fn encode_failures(writer: &mut Writer, failures: &FailureCounts) -> Option<()> {
+    let FailureCounts { strangers, known, today } = failures;
+    writer.u32(strangers.count).u64(strangers.last_at.seconds());
+    writer.u64(today.day).u32(today.strangers).u32(today.codes).u32(today.recovery);
+    writer.u16(u16::try_from(known.len()).ok()?);
+    for source in known {
+        writer.u64(source.key.to_number()).u64(source.success_at.seconds());
+        writer.u32(source.failures.count).u64(source.failures.last_at.seconds());
+    }
+    Some(())
+}
+
+fn decode_failures(reader: &mut Reader<'_>) -> Option<FailureCounts> {
+    let strangers = Failures { count: reader.u32()?, last_at: decode_moment(reader)? };
+    let today = DayCount {
+        day: reader.u64()?,
+        strangers: reader.u32()?,
+        codes: reader.u32()?,
+        recovery: reader.u32()?,
+    };
+    let known = decode_list(reader, FailureCounts::MAX_KNOWN, |reader| {
+        Some(KnownSource {
+            key: SourceKey::from_number(reader.u64()?),
+            success_at: decode_moment(reader)?,
+            failures: Failures { count: reader.u32()?, last_at: decode_moment(reader)? },
+        })
+    })?;
+    Some(FailureCounts { strangers, known, today })
+}
+
+fn decode_recovery(reader: &mut Reader<'_>) -> Option<RecoveryMarks> {
+    Some(RecoveryMarks { set: reader.u64()?, used: reader.u64()?, used_at: reader.time()? })
+}
+
+/// The same number of bytes with and without one.
+fn encode_bypass(writer: &mut Writer, bypass: Option<&BypassCode>) {
+    let Some(BypassCode { hash, made_at, expires_at, used_at }) = bypass else {
+        writer.bytes(&[0; 48]).time(None).time(None).time(None);
+        return;
+    };
+    writer.bytes(&hash.salt).bytes(&hash.hash);
+    writer.u64(made_at.seconds()).u64(expires_at.seconds()).time(*used_at);
+}
+
+#[allow(clippy::option_option)] // outside: the end of the bytes; inside: no code
+fn decode_bypass(reader: &mut Reader<'_>) -> Option<Option<BypassCode>> {
+    let hash = RecoveryHash { salt: reader.array()?, hash: reader.array()? };
+    let (made_at, expires_at) = (decode_moment(reader)?, decode_moment(reader)?);
+    let code = BypassCode { hash, made_at, expires_at, used_at: reader.time()? };
+    // Every code has a day at which it ends.
+    Some((expires_at != UnixTime::default()).then_some(code))
+}
+
+fn decode_mark(reader: &mut Reader<'_>) -> Option<ReplayMark> {
+    Some(ReplayMark {
+        credential: CredentialId::from_number(reader.u64()?),
+        next: reader.u64()?,
+        used_at: decode_moment(reader)?,
+        by_reset: false,
+    })
+}
+
+fn encode_outcome(writer: &mut Writer, outcome: &PastOutcome) {
+    let by = match outcome.by {
+        AnsweredBy::Code => 0,
+        AnsweredBy::RecoveryCode => 1,
+        AnsweredBy::BypassCode => 2,
+    };
+    writer.u64(outcome.at.seconds()).u64(outcome.attempt).u64(outcome.source.to_number());
+    writer.u64(outcome.service.to_number()).u64(outcome.factor.to_number());
+    writer.bytes(&[outcome.step, outcome.steps, outcome.outcome.to_number(), 0]);
+    writer.u16(by | if outcome.charged { CHARGED } else { 0 });
+}
+
+fn decode_outcome(reader: &mut Reader<'_>) -> Option<PastOutcome> {
+    let at = decode_moment(reader)?;
+    let (attempt, source) = (reader.u64()?, SourceKey::from_number(reader.u64()?));
+    let (service, factor) = (NameKey::from_number(reader.u64()?), NameKey::from_number(reader.u64()?));
+    let [step, steps, outcome, zero] = reader.array()?;
+    let outcome = OutcomeNumber::from_number(outcome).filter(|_| zero == 0)?;
+    let flags = reader.u16()?;
+    let by = match flags & BY {
+        0 => AnsweredBy::Code,
+        1 => AnsweredBy::RecoveryCode,
+        2 => AnsweredBy::BypassCode,
+        _ => return None,
+    };
+    if flags & !(BY | CHARGED) != 0 {
+        return None;
+    }
+    let charged = flags & CHARGED != 0;
+    Some(PastOutcome { at, attempt, source, service, factor, step, steps, outcome, by, charged })
+}
+
+fn decode_moment(reader: &mut Reader<'_>) -> Option<UnixTime> {
+    reader.u64().map(UnixTime::from_seconds)
+}
+
+/// A count of 16 bits, at most `most`, and as many entries.
+fn decode_list<'a, T>(
+    reader: &mut Reader<'a>,
+    most: usize,
+    mut entry: impl FnMut(&mut Reader<'a>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let count = usize::from(reader.u16()?);
+    if count > most {
+        return None;
+    }
+    let mut entries = Vec::with_capacity(count);
+    for _ in 0..count {
+        entries.push(entry(reader)?);
+    }
+    Some(entries)
+}
