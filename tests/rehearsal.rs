@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use pam_mfa_chain::store::SystemClock;
+use pam_mfa_chain::verifier::failures::Failures;
+use pam_mfa_chain::verifier::ports::Clock;
 use rehearsal_host::{Host, PHONE, POLICY, TOKEN};
 
 #[test]
@@ -19,7 +22,7 @@ fn right_codes_are_granted_and_never_shown() {
         "This is a true attempt of alice",
         "Phone app code (step 1 of 2): (answered)",
         "Key-ring token code (step 2 of 2): (answered)",
-        "verdict  granted",
+        "step 1   phone: accepted\nstep 2   token: accepted\nverdict  granted",
     ];
     ended.assert_tells(0, &told);
     assert!(!ended.out.contains(&phone) && !ended.out.contains(&token), "{}", ended.out);
@@ -28,6 +31,7 @@ fn right_codes_are_granted_and_never_shown() {
     let again = host.run_with_input(&try_alice(&["--answers", "-"]), &format!("{phone}\n{token}\n"));
     let told = [
         "Access denied. The chain starts again at step 1.",
+        "step 1   phone: replay (the code, or a later one, was used before)\n",
         "verdict  denied: Authentication failure (code 7)",
         "mfa-chain explain alice --service sshd",
         "1 answer was not asked for",
@@ -53,7 +57,37 @@ fn answers_come_from_a_file_and_the_verdict_as_json() {
     let object = denied.json();
     assert_eq!((&object["granted"], &object["code"]), (&false.into(), &7.into()));
     assert_eq!(object["text"], "Authentication failure");
+    let step =
+        serde_json::json!({"step": 1, "factor": "phone", "outcome": "replay", "by": null, "charged": false});
+    assert_eq!(object["steps"], serde_json::json!([step]));
+    assert_eq!(granted["steps"].as_array().map(Vec::len), Some(2));
     assert_eq!(object["notices"][0], "Access denied. The chain starts again at step 1.");
+}
+
+#[test]
+fn each_wrong_answer_is_told_by_its_reason_to_whoever_runs_the_command() {
+    let host = host();
+    let line = try_alice(&["--answers", "-"]);
+    for (answers, told) in [
+        ("123".to_owned(), "step 1   phone: malformed (not the shape of a code)\n"),
+        ("AAAA-AAAA-AAAA-AAAA-AAAA-AAAA".to_owned(), "phone: wrong-recovery-code by a recovery code (no"),
+        (
+            format!("{}\n000000", totp()),
+            "step 1   phone: accepted\nstep 2   token: wrong-code (no code of the window)",
+        ),
+    ] {
+        host.run_with_input(&line, &format!("{answers}\n")).assert_tells(1, &[told]);
+    }
+    host.change_state("alice", |_, state| {
+        state.failures.strangers = Failures { count: 12, last_at: SystemClock.now() };
+    });
+    host.run_with_input(&line, "000000\n")
+        .assert_tells(1, &["step 1   phone: throttled (nothing was judged;"]);
+    host.run_with_input(&line, "000000\n")
+        .assert_tells(1, &["step 1   phone: throttled (nothing was judged;"]);
+    let elsewhere = try_alice(&["--answers", "-", "--rhost", "192.0.2.7"]);
+    let ended = host.run_with_input(&elsewhere, "000000\n");
+    assert_eq!(ended.out.matches("step 1   phone").count(), 1, "of this login alone: {}", ended.out);
 }
 
 #[test]

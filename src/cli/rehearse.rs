@@ -1,13 +1,16 @@
 //! `mfa-chain try`: one true login through libpam and the module, without touching the stacks of the system.
 
 pub(super) mod answers;
+mod reasons;
 pub(super) mod transcript;
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use self::answers::Answers;
+use self::reasons::Reason;
 use self::transcript::Transcript;
 use super::Context;
 use super::arguments::TryArguments;
@@ -16,8 +19,9 @@ use super::failure::{Exit, Failure};
 use super::module_path;
 use super::output::{complain, print, print_json};
 use crate::store::rehearsal::{Libpam, Login, Outcome, ServiceFolder};
-use crate::store::{FileStore, load_policy};
+use crate::store::{FileStore, SystemClock, load_policy};
 use crate::verifier::policy::Policy;
+use crate::verifier::ports::Clock;
 use crate::verifier::request::Request;
 
 /// Runs the login and tells what it saw.
@@ -37,12 +41,28 @@ pub fn run(context: &Context, arguments: &TryArguments, libpam: &dyn Libpam) -> 
     let mut transcript = Transcript::new(answers, !context.json);
     let (rhost, tty) = (arguments.rhost.as_deref(), arguments.tty.as_deref());
     let login = Login { services: &services, user: &arguments.user, rhost, tty };
+    let started = SystemClock.now();
     let outcome = libpam.authenticate(&login, &mut transcript);
     let outcome = outcome.map_err(|error| Failure::files(error.to_string()))?;
     transcript.check()?;
     module_path::check_loaded(&module, &outcome)?;
     let exemption = exemption(context, &policy, arguments, &transcript, &outcome)?;
-    tell(context, arguments, &transcript, &outcome, exemption.as_deref())
+    let reasons = reasons::of(context, &policy, arguments, started)?;
+    let told = Told {
+        transcript: &transcript,
+        outcome: &outcome,
+        exemption: exemption.as_deref(),
+        reasons: &reasons,
+    };
+    tell(context, arguments, &told)
+}
+
+/// What there is to tell of a login.
+struct Told<'a> {
+    transcript: &'a Transcript,
+    outcome: &'a Outcome,
+    exemption: Option<&'a str>,
+    reasons: &'a [Reason],
 }
 
 /// Makes `path` absolute: the module takes no other, because its folder of work is the application's.
@@ -80,13 +100,8 @@ fn exemption(
     Ok(explanation.exemption())
 }
 
-fn tell(
-    context: &Context,
-    arguments: &TryArguments,
-    transcript: &Transcript,
-    outcome: &Outcome,
-    exemption: Option<&str>,
-) -> Result<Exit, Failure> {
+fn tell(context: &Context, arguments: &TryArguments, told: &Told<'_>) -> Result<Exit, Failure> {
+    let Told { transcript, outcome, exemption, reasons } = *told;
     let granted = outcome.is_success();
     if context.json {
         print_json(&json!({
@@ -94,13 +109,14 @@ fn tell(
             "service": arguments.service,
             "prompts": transcript.prompts(),
             "notices": transcript.notices(),
+            "steps": reasons.iter().map(Reason::to_json).collect::<Vec<_>>(),
             "granted": granted,
             "exempt": exemption,
             "code": outcome.code,
             "text": outcome.text,
         }))?;
     } else {
-        print(&verdict(arguments, transcript, outcome, exemption))?;
+        print(&verdict(arguments, told))?;
     }
     match (granted || exemption.is_some(), outcome.code) {
         (true, _) => Ok(Exit::Done),
@@ -112,31 +128,27 @@ fn tell(
     }
 }
 
-fn verdict(
-    arguments: &TryArguments,
-    transcript: &Transcript,
-    outcome: &Outcome,
-    exemption: Option<&str>,
-) -> String {
-    let Outcome { code, text } = outcome;
+fn verdict(arguments: &TryArguments, told: &Told<'_>) -> String {
+    let Told { transcript, outcome: Outcome { code, text }, exemption, reasons } = *told;
+    let mut steps = String::new();
+    for reason in reasons {
+        // Writing to a String can't fail.
+        let _ = writeln!(steps, "{reason}");
+    }
     let left_over = match transcript.answers_left() {
         0 => String::new(),
         1 => "note     1 answer was not asked for\n".to_owned(),
         left => format!("note     {left} answers were not asked for\n"),
     };
-    if outcome.is_success() {
-        return format!("{left_over}verdict  granted\n");
+    if told.outcome.is_success() {
+        return format!("{steps}{left_over}verdict  granted\n");
     }
     if let Some(by) = exemption {
         return format!(
             "{left_over}verdict  exempt by {by}: the module asks nothing, the other lines of the stack decide\n"
         );
     }
-    format!(
-        "{left_over}verdict  denied: {text} (code {code})\nwhy      {}\nnote     a code that was used before is \
-         refused like a wrong one; the log names the reason of each step\n",
-        hint(arguments)
-    )
+    format!("{steps}{left_over}verdict  denied: {text} (code {code})\nwhy      {}\n", hint(arguments))
 }
 
 fn hint(arguments: &TryArguments) -> String {
