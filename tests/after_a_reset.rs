@@ -162,7 +162,7 @@ fn guesses_at_it_are_charged_as_those_at_recovery_codes() {
         assert_eq!(refused(&world, &text(&code(8))), Refusal::WrongRecoveryCode);
     }
     let failures = world.store.state("alice").expect("a state").failures;
-    assert_eq!((failures.total(), failures.today.recovery), (0, 50));
+    assert_eq!((failures.total(), failures.strangers.recovery), (0, 50));
     assert!(world.login("alice", |_| text(&code(9))).granted(), "no wait stands before it");
 }
 

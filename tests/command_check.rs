@@ -1,10 +1,12 @@
 //! `mfa-chain check` and `mfa-chain explain`: what they tell, and how they end.
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 
+mod failed;
 mod rehearsal_host;
 
+use failed::failed;
 use pam_mfa_chain::store::SystemClock;
-use pam_mfa_chain::verifier::failures::{FailureCounts, Failures};
+use pam_mfa_chain::verifier::failures::FailureCounts;
 use pam_mfa_chain::verifier::ports::Clock;
 use rehearsal_host::{Host, POLICY};
 
@@ -134,8 +136,8 @@ fn a_store_that_lets_nobody_pass_ends_check_with_3() {
     host.run(&["check"]).assert_tells(3, &["not there, so every login"]);
     assert_eq!(host.run(&["check", "--json"]).json()["store"], "nobody-passes");
     std::fs::rename(host.store_path().join("aside"), host.store_path().join("secrets")).expect("moved back");
-    std::fs::remove_file(host.store_path().join("decoys/07")).expect("removed");
-    host.run(&["check"]).assert_tells(1, &["decoys/07: "]);
+    std::fs::remove_file(host.store_path().join("decoys/states")).expect("removed");
+    host.run(&["check"]).assert_tells(1, &["decoys/states: "]);
     std::fs::copy(host.store_path().join("state/alice"), host.store_path().join("state/ghost"))
         .expect("copied");
     host.run(&["check"]).assert_tells(1, &["state/ghost: belongs to a user whose secret file is gone"]);
@@ -221,7 +223,7 @@ fn explain_tells_what_right_codes_cannot_overcome() {
     let host = Host::with_policy(POLICY);
     host.enrol("root", &["phone", "token"]);
     let now = SystemClock.now();
-    host.change_state("root", |_, state| state.failures.strangers = Failures { count: 7, last_at: now });
+    host.change_state("root", |_, state| state.failures.strangers = failed(7, now));
     host.run(&["explain", "root", "--service", "sshd"]).assert_tells(1, &["throttled: 7 failures in a row"]);
     host.change_state("root", |record, state| {
         state.failures = FailureCounts::default();

@@ -289,13 +289,13 @@ fn script() -> impl Strategy<Value = Vec<u8>> {
 /// Slots with a right header and length more often than not, of which a few bytes are changed.
 fn slots() -> impl Strategy<Value = Vec<u8>> {
     let setting = prop_oneof![2 => 0_u8..32, 1 => prop::sample::select(vec![6_u8, 7, 30, 31])];
-    let counts = (0_u8..=9, 0_u8..=66, 0_u8..=17);
+    let counts = (0_u8..=13, 0_u8..=66, 0_u8..=17);
     let spots = vec((any::<Index>(), any::<u8>()), 0..4);
     (setting, counts, any::<u64>(), spots).prop_map(|(setting, (known, marks, outcomes), sequence, spots)| {
         let is_2 = setting & 8 != 0;
         let lists = [usize::from(known), usize::from(marks), usize::from(outcomes)];
         let payload = if is_2 {
-            212 + 28 * (lists[0] + lists[1]) + 46 * lists[2]
+            222 + 46 * lists[0] + 28 * lists[1] + 46 * lists[2]
         } else {
             108 + 28 * lists[0] + 24 * lists[1]
         };
@@ -304,9 +304,9 @@ fn slots() -> impl Strategy<Value = Vec<u8>> {
         slot[12..16].copy_from_slice(&u32::try_from(payload).expect("short").to_le_bytes());
         slot[16..24].copy_from_slice(&sequence.to_le_bytes());
         if is_2 {
-            slot[108] = known;
-            slot[222 + 28 * lists[0]] = marks;
-            slot[224 + 28 * (lists[0] + lists[1])] = outcomes;
+            slot[128] = known;
+            slot[242 + 46 * lists[0]] = marks;
+            slot[244 + 46 * lists[0] + 28 * lists[1]] = outcomes;
         } else {
             slot[96] = known;
             slot[130 + 28 * lists[0]] = marks;

@@ -44,8 +44,8 @@ type Forget = fn(&mut Reference);
 fn a_reference_that_forgets_is_found_out() {
     let forgetful: [(&str, Forget); 4] = [
         ("used codes", |it| it.next.clear()),
-        ("failures of strangers", |it| it.strangers = Default::default()),
-        ("failures of the day", |it| it.today = Default::default()),
+        ("failures of strangers", |it| it.strangers = batch::Lane::default()),
+        ("failures of the day", |it| it.strangers.today = 0),
         ("known sources", |it| it.known.clear()),
     ];
     for (what, forget) in forgetful {

@@ -2,14 +2,15 @@
 //! program computes.
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::missing_panics_doc)]
 
+mod failed;
 mod rehearsal_host;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use failed::failed;
 use pam_mfa_chain::store::SystemClock;
-use pam_mfa_chain::verifier::failures::Failures;
 use pam_mfa_chain::verifier::ports::Clock;
 use rehearsal_host::{Host, PHONE, POLICY, TOKEN};
 
@@ -79,7 +80,7 @@ fn each_wrong_answer_is_told_by_its_reason_to_whoever_runs_the_command() {
         host.run_with_input(&line, &format!("{answers}\n")).assert_tells(1, &[told]);
     }
     host.change_state("alice", |_, state| {
-        state.failures.strangers = Failures { count: 12, last_at: SystemClock.now() };
+        state.failures.strangers = failed(12, SystemClock.now());
     });
     host.run_with_input(&line, "000000\n")
         .assert_tells(1, &["step 1   phone: throttled (nothing was judged;"]);
@@ -184,14 +185,17 @@ fn a_name_that_is_no_service_is_refused() {
 fn the_demonstration_has_the_six_verdicts_and_leaves_nothing() {
     let host = host();
     let ended = host.run(&["demo", "--module", module()]);
-    ended.assert_tells(0, &["All six verdicts are the expected ones.", "Failures in a row: 0 again"]);
+    ended.assert_tells(
+        0,
+        &["All six verdicts are the expected ones.", "Failures that stand: 3, of logins 2 to 4"],
+    );
     let verdicts: Vec<&str> = ended.out.lines().filter_map(|line| line.strip_prefix("  => ")).collect();
     let expected = ["granted", "denied", "denied", "denied", "granted", "granted"];
     assert_eq!(verdicts.len(), expected.len(), "{}", ended.out);
     for (verdict, expected) in verdicts.iter().zip(expected) {
         assert!(verdict.starts_with(expected), "{}", ended.out);
     }
-    assert_eq!((host.left_behind(), host.state("alice").attempt), (0, 0));
+    assert_eq!((host.left_behind(), host.state("alice").failures.strangers.draw), (0, 0));
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 mod world;
 
+use pam_mfa_chain::verifier::login_state::LoginState;
+use pam_mfa_chain::verifier::ports::Store;
 use pam_mfa_chain::verifier::recovery::{RecoveryCode, RecoveryHash, RecoverySet};
 use pam_mfa_chain::verifier::request::Request;
 use pam_mfa_chain::verifier::verdict::{DenyReason, Refusal};
@@ -60,17 +62,28 @@ fn strangers_share_one_count_whatever_address_they_use() {
 }
 
 #[test]
-fn services_share_the_counts_of_a_user() {
+fn services_share_the_counts_of_a_place() {
     let world = world();
-    assert!(
-        world.login_through("sshd", "alice", |factor| world.code(factor, 0)).granted(),
-        "known from now on"
-    );
-    world.clock.advance(30);
-    for service in ["sshd", "sudo", "su", "login", "cockpit"] {
-        assert!(!waits(&world.login_through(service, "alice", |_| "000000".into())), "{service}");
+    let from_home =
+        |service: &str| Request { rhost: Some(HOME.to_owned()), ..Request::new(service, "alice") };
+    assert!(right(&world, HOME).granted(), "known from now on");
+    for service in ["sshd", "vsftpd", "dovecot", "sshd", "cockpit"] {
+        assert!(!waits(&world.attempt(&from_home(service), |_| "000000".into())), "{service}");
     }
-    assert!(waits(&world.login_through("sshd", "alice", |factor| world.code(factor, 0))));
+    assert!(waits(&right(&world, HOME)));
+}
+
+/// Whoever guesses at one service of this host that says nothing of a source does not shut another.
+#[test]
+fn each_service_without_a_source_is_a_place_of_its_own() {
+    let world = world();
+    assert!(world.login_through("login", "alice", |factor| world.code(factor, 0)).granted());
+    world.clock.advance(30);
+    for _ in 0..20 {
+        world.login_through("radiusd", "alice", |_| "000000".into());
+    }
+    assert!(waits(&world.login_through("radiusd", "alice", |factor| world.code(factor, 0))));
+    assert!(world.login_through("login", "alice", |factor| world.code(factor, 0)).granted());
 }
 
 #[test]
@@ -176,9 +189,9 @@ fn a_source_is_known_for_thirty_days() {
 }
 
 #[test]
-fn eight_sources_are_kept_and_the_one_unused_for_longest_goes_first() {
+fn twelve_sources_are_kept_and_the_one_unused_for_longest_goes_first() {
     let world = world();
-    for number in 0..9 {
+    for number in 0..13 {
         assert!(right(&world, &format!("198.51.100.{number}")).granted());
         world.clock.advance(30);
     }
@@ -187,6 +200,102 @@ fn eight_sources_are_kept_and_the_one_unused_for_longest_goes_first() {
     }
     assert!(waits(&right(&world, "198.51.100.0")));
     assert!(right(&world, "198.51.100.1").granted());
+}
+
+/// Or the user's logins elsewhere would give whoever guesses at that place fresh starts.
+#[test]
+fn a_place_with_failures_stays_known_before_one_without() {
+    let world = world();
+    assert!(right(&world, HOME).granted());
+    for _ in 0..5 {
+        wrong(&world, HOME);
+    }
+    for number in 0..30 {
+        world.clock.advance(30);
+        assert!(right(&world, &format!("198.51.100.{}", number + 10)).granted());
+    }
+    assert!(!waits(&wrong(&world, HOME)), "the sixth, after its wait");
+    assert!(waits(&wrong(&world, HOME)), "and not five more");
+}
+
+#[test]
+fn nobodys_success_forgives_a_stranger() {
+    let world = world();
+    for _ in 0..5 {
+        wrong(&world, ELSEWHERE);
+    }
+    world.clock.advance(30);
+    assert!(right(&world, HOME).granted(), "from a place that was not known");
+    world.clock.advance(30);
+    assert!(right(&world, HOME).granted());
+    assert!(!waits(&wrong(&world, ELSEWHERE)), "the sixth");
+    assert!(waits(&wrong(&world, ELSEWHERE)));
+    assert_eq!(world.failures("alice"), 6);
+}
+
+#[test]
+fn each_day_gives_a_failure_back() {
+    let world = world();
+    for _ in 0..5 {
+        wrong(&world, ELSEWHERE);
+    }
+    world.clock.advance(3 * 86_400);
+    for _ in 0..3 {
+        assert!(!waits(&wrong(&world, ELSEWHERE)));
+    }
+    assert!(waits(&wrong(&world, ELSEWHERE)));
+}
+
+#[test]
+fn a_chain_begun_with_a_recovery_code_goes_on_with_codes_in_a_wait() {
+    for word in ["reset", "conceal"] {
+        let world = World::new(&format!(
+            "on_wrong_code = \"{word}\"\nrequired_steps = 2\n[[factors]]\nid = \"phone\"\ntype = \"totp\"\n\
+             [[factors]]\nid = \"token\"\ntype = \"totp\"\n"
+        ));
+        let hashes = (0..2).map(|byte| RecoveryHash::of(&recovery_code(byte), [byte; 16])).collect();
+        world.enrol("alice", &["phone", "token"], RecoverySet::new(1, hashes));
+        for _ in 0..40 {
+            wrong(&world, ELSEWHERE);
+        }
+        assert!(waits(&right(&world, ELSEWHERE)), "{word}");
+        let answer = |wrong: bool| {
+            let world = &world;
+            move |factor: &str| match (factor, wrong) {
+                ("phone", _) => recovery_code(0).to_groups().to_string(),
+                (_, true) => "000000".to_owned(),
+                (_, false) => world.code("token", 0),
+            }
+        };
+        assert!(world.login_from(ELSEWHERE, "alice", answer(false)).granted(), "{word}");
+        let again = world.login_from(ELSEWHERE, "alice", answer(false));
+        assert_eq!(*again.reason(), DenyReason::Step(Refusal::Replay), "{word}: each once");
+    }
+}
+
+/// In vain it would be lost: the user may need it in another minute.
+#[test]
+fn a_recovery_code_is_not_used_up_where_its_step_cannot_pass() {
+    let world = world();
+    let set = RecoverySet::new(1, vec![RecoveryHash::of(&recovery_code(0), [0; 16])]);
+    world.enrol("alice", &["phone"], set);
+    let code = recovery_code(0).to_groups().to_string();
+    let ending = world.login_from(HOME, "alice", |_| code.clone());
+    assert_eq!(*ending.reason(), DenyReason::Step(Refusal::Unenrolled));
+    assert_eq!(world.store.state("alice").expect("a state").recovery.used, 0);
+}
+
+#[test]
+fn no_number_of_wrong_recovery_codes_shuts_out_a_right_one() {
+    let world = world();
+    let claimant = world.store.find("alice").expect("alice");
+    let many = |state: &mut LoginState| state.failures.strangers.recovery = u32::MAX - 1;
+    let _ = world.store.update(&claimant, |_, state| many(state)).expect("written");
+    for _ in 0..3 {
+        world.login_from(ELSEWHERE, "alice", |_| recovery_code(9).to_groups().to_string());
+    }
+    let mut codes = (0..).map(|byte| recovery_code(byte).to_groups().to_string());
+    assert!(world.login_from(ELSEWHERE, "alice", |_| codes.next().expect("a code")).granted());
 }
 
 #[test]
@@ -200,15 +309,14 @@ fn a_day_has_a_cap_whatever_succeeds_in_between() {
         for _ in 0..4 {
             judged += usize::from(!waits(&wrong(&world, ELSEWHERE)));
         }
-        // The user logs in from ever new places, each of which clears the count of strangers.
+        // The user tries from ever new places too.
         world.clock.advance(30);
         let _ = right(&world, &format!("198.51.100.{number}"));
     }
     world.clock.advance(30);
-    assert_eq!(judged, 50, "half of failures_a_day");
+    assert_eq!(judged, 12, "half of failures_a_day");
     assert!(waits(&right(&world, "192.0.2.1")), "no stranger passes any more");
-    // Of the places known lately the last eight are kept.
-    assert!(right(&world, "198.51.100.11").granted(), "known places have the other half");
+    assert!(right(&world, HOME).granted(), "known places have a count of their own");
     world.clock.advance(86_400);
     assert!(!waits(&wrong(&world, ELSEWHERE)), "the next day is another one");
 }
@@ -224,4 +332,6 @@ fn a_clock_that_stood_far_ahead_leaves_no_lock_behind() {
     let ending = wrong(&world, ELSEWHERE);
     let DenyReason::Step(Refusal::Throttled { wait_seconds }) = ending.reason() else { panic!("{ending:?}") };
     assert_eq!(*wait_seconds, 30, "the wait of five failures, from now on");
+    world.clock.advance(30);
+    assert!(right(&world, ELSEWHERE).granted(), "and it ends");
 }

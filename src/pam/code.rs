@@ -25,9 +25,11 @@ pub const fn code_of_exempt_login(_: Exemption, _: AcceptedKey) -> PamResultCode
 
 fn code_of_denial(reason: &DenyReason) -> PamResultCode {
     match reason {
-        DenyReason::Rule(_) | DenyReason::Step(_) | DenyReason::Breach | DenyReason::ClaimantChanged => {
-            PamResultCode::PAM_AUTH_ERR
-        }
+        DenyReason::Rule(_)
+        | DenyReason::Step(_)
+        | DenyReason::Breach
+        | DenyReason::TooLate
+        | DenyReason::ClaimantChanged => PamResultCode::PAM_AUTH_ERR,
         #[cfg(mfa_fault = "ignore-on-error")]
         DenyReason::Store(_) => code_of(&Verdict::Exempt(crate::verifier::verdict::Exemption::RollOut)),
         DenyReason::Store(_) | DenyReason::Accounts(_) => PamResultCode::PAM_SERVICE_ERR,

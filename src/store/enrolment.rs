@@ -12,12 +12,12 @@ use nix::fcntl::{OFlag, openat, renameat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, fsync, syncfs, unlinkat};
 
-use super::decoys::{BUCKETS, DecoyTable, bucket_name};
+use super::decoys::{self, DECOY_STATES, DecoyFile};
 use super::error::StoreError;
 use super::file_store::{DECOY_RECORD, FileStore, SECRETS, UIDS, secret_name, uid_name};
 use super::owner::{DECOYS, Owner, STATE};
 use super::secret_file;
-use super::slot::{Content, encode};
+use super::slot::encode;
 use super::state_file::{Locked, StateFile};
 use super::trusted::Readers;
 use crate::verifier::credential::Credential;
@@ -64,7 +64,7 @@ impl FileStore {
     ) -> Result<(), E> {
         let dir = self.dir()?;
         let _alone = self.lock_commands()?;
-        let owner = Owner::User(user.clone());
+        let owner = Owner(user.clone());
         if self.record(user)?.is_none() {
             // An empty record first: a kill between the two files then leaves a user who is not enrolled,
             // never one whose secrets seem lost.
@@ -74,7 +74,7 @@ impl FileStore {
             // A state that was lost knew which codes are used; a fresh one in its place would not.
             self.check_not_enrolled(user)?;
             let fresh = LoginState { draw_key: random_draw_key(dir.path())?, ..LoginState::default() };
-            self.create_state(&owner, &Content::User(Box::new(fresh)))?;
+            self.create_state(&owner, &fresh)?;
         }
         let locked = StateFile::open(dir, owner)?.lock()?;
         let current = self.record(user)?.unwrap_or_default();
@@ -94,7 +94,7 @@ impl FileStore {
     /// [`StoreError`] when it can't be written.
     pub fn discard_record(&self, user: &Username) -> Result<(), StoreError> {
         let _alone = self.lock_commands()?;
-        let state = StateFile::open(self.dir()?, Owner::User(user.clone())).and_then(StateFile::lock);
+        let state = StateFile::open(self.dir()?, Owner(user.clone())).and_then(StateFile::lock);
         if let Ok(locked) = &state {
             drop_bypass(locked)?;
         }
@@ -120,7 +120,7 @@ impl FileStore {
     /// [`StoreError`] of the state file.
     pub fn clear_failures(&self, user: &Username) -> Result<(), StoreError> {
         let _alone = self.lock_commands()?;
-        let locked = StateFile::open(self.dir()?, Owner::User(user.clone()))?.lock()?;
+        let locked = StateFile::open(self.dir()?, Owner(user.clone()))?.lock()?;
         change_state(&locked, |state| state.failures.forget())
     }
 
@@ -138,7 +138,7 @@ impl FileStore {
         now: UnixTime,
     ) -> Result<(), StoreError> {
         let _alone = self.lock_commands()?;
-        let locked = StateFile::open(self.dir()?, Owner::User(user.clone()))?.lock()?;
+        let locked = StateFile::open(self.dir()?, Owner(user.clone()))?.lock()?;
         change_state(&locked, |state| state.set_counter(credential, next, now))
     }
 
@@ -159,7 +159,7 @@ impl FileStore {
         let _alone = self.lock_commands()?;
         let record = self.record(user)?.unwrap_or_default();
         let state = LoginState::reset(&record, random_draw_key(dir.path())?, bypass, now);
-        self.create_state(&Owner::User(user.clone()), &Content::User(Box::new(state)))
+        self.create_state(&Owner(user.clone()), &state)
     }
 
     /// The login state of `user`; `None` when there is none.
@@ -169,15 +169,11 @@ impl FileStore {
     /// [`StoreError`] when it is unreadable, unsafe or damaged.
     pub fn login_state(&self, user: &Username) -> Result<Option<LoginState>, StoreError> {
         let dir = self.dir()?;
-        let owner = Owner::User(user.clone());
+        let owner = Owner(user.clone());
         if !dir.has(&owner.file_name())? {
             return Ok(None);
         }
-        match StateFile::open(dir, owner)?.read()?.content {
-            Content::User(state) => Ok(Some(*state)),
-            // A slot of another kind was refused.
-            Content::Decoys(_) => Ok(None),
-        }
+        Ok(Some(StateFile::open(dir, owner)?.read()?.state))
     }
 
     /// Everybody who has a record, in the order of names.
@@ -217,10 +213,7 @@ impl FileStore {
                 faults.push(StoreError::invalid(&path.join(&name), what));
             }
         }
-        for number in 0..BUCKETS {
-            let table = StateFile::open(dir, Owner::Nobody(bucket_name(number)));
-            faults.extend(table.and_then(|table| table.read()).err());
-        }
+        faults.extend(DecoyFile::open(dir).err());
         Ok(faults)
     }
 
@@ -236,14 +229,11 @@ impl FileStore {
     fn make_decoys(&self) -> Result<(), StoreError> {
         let dir = self.dir()?;
         let mut made = false;
-        for number in 0..BUCKETS {
-            let owner = Owner::Nobody(bucket_name(number));
-            if StateFile::open(dir, owner.clone()).and_then(|file| file.read()).is_err() {
-                let table = DecoyTable::new(random_draw_key(dir.path())?);
-                let bytes = state_bytes(&owner, &Content::Decoys(table))?;
-                self.put(&owner.file_name(), &bytes, |_| Ok(()))?;
-                made = true;
-            }
+        if DecoyFile::open(dir).is_err() {
+            let bytes = decoys::fresh(&random_draw_key(dir.path())?);
+            self.put(DECOY_STATES, &bytes, |_| Ok(()))?;
+            self.remove_tables_of_version_1()?;
+            made = true;
         }
         let known = dir.read(DECOY_RECORD, secret_file::MAX_BYTES, Readers::Owner);
         if known.and_then(|text| secret_file::parse(&text, &Username::nobody(), dir.path())).is_err() {
@@ -254,6 +244,19 @@ impl FileStore {
         if made {
             // One sync for all of them.
             syncfs(dir).map_err(|error| StoreError::io(&dir.path_of(DECOYS), "sync", error))?;
+        }
+        Ok(())
+    }
+
+    /// Decoys were tables once, whose names anybody could reckon.
+    fn remove_tables_of_version_1(&self) -> Result<(), StoreError> {
+        let dir = self.dir()?;
+        for number in 0..64 {
+            let name = format!("{DECOYS}/{number:02x}");
+            match unlinkat(dir, name.as_str(), UnlinkatFlags::NoRemoveDir) {
+                Ok(()) | Err(Errno::ENOENT) => {}
+                Err(error) => return Err(StoreError::io(&dir.path_of(&name), "remove", error)),
+            }
         }
         Ok(())
     }
@@ -272,8 +275,8 @@ impl FileStore {
         self.replace(SECRETS, &secret_name(user), text.as_bytes())
     }
 
-    fn create_state(&self, owner: &Owner, content: &Content) -> Result<(), StoreError> {
-        let bytes = state_bytes(owner, content)?;
+    fn create_state(&self, owner: &Owner, state: &LoginState) -> Result<(), StoreError> {
+        let bytes = state_bytes(owner, state)?;
         self.replace(STATE, &owner.file_name(), &bytes)
     }
 
@@ -316,11 +319,11 @@ impl FileStore {
 }
 
 /// Both slots, so that every block is there before the first login needs it.
-fn state_bytes(owner: &Owner, content: &Content) -> Result<Vec<u8>, StoreError> {
+fn state_bytes(owner: &Owner, state: &LoginState) -> Result<Vec<u8>, StoreError> {
     let slot = |sequence| {
         let outgrew =
             || StoreError::invalid(Path::new(&owner.file_name()), "the login state outgrew its slot");
-        encode(content, owner, sequence).ok_or_else(outgrew)
+        encode(state, owner, sequence).ok_or_else(outgrew)
     };
     Ok([slot(1)?.as_slice(), slot(2)?.as_slice()].concat())
 }
@@ -328,19 +331,15 @@ fn state_bytes(owner: &Owner, content: &Content) -> Result<Vec<u8>, StoreError> 
 /// Changes the state of a user under its lock; durable when this returns.
 fn change_state(locked: &Locked, change: impl FnOnce(&mut LoginState)) -> Result<(), StoreError> {
     let mut newest = locked.read()?;
-    if let Content::User(state) = &mut newest.content {
-        change(state);
-    }
+    change(&mut newest.state);
     locked.commit(&newest)
 }
 
 /// Whoever enrols nothing any more has no way in that was handed out before. A state that can't be read lets nobody in,
 /// and keeps nobody from revoking.
 fn drop_bypass(locked: &Locked) -> Result<(), StoreError> {
-    match locked.read().map(|newest| newest.content) {
-        Ok(Content::User(state)) if state.bypass.is_some() => {
-            change_state(locked, |state| state.bypass = None)
-        }
+    match locked.read() {
+        Ok(newest) if newest.state.bypass.is_some() => change_state(locked, |state| state.bypass = None),
         _ => Ok(()),
     }
 }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
+use super::decoys::{DecoyFile, LockedDecoy};
 use super::error::{Problem, StoreError};
 use super::owner::Owner;
 use super::secret_file;
-use super::slot::Content;
 use super::state_file::{Locked, StateFile};
 use super::trusted::{Readers, TrustedDir, TrustedFile};
 use crate::verifier::login_state::LoginState;
@@ -84,28 +84,33 @@ impl FileStore {
     fn files_of(&self, user: &str) -> Result<Files, StoreError> {
         let dir = self.dir()?;
         if let Ok(name) = Username::parse(user) {
-            match StateFile::open(dir, Owner::User(name.clone())) {
+            match StateFile::open(dir, Owner(name.clone())) {
                 Ok(state) => {
                     let secret = Secret::open(dir, Some(name))?;
-                    return Ok(Files { user: user.to_owned(), state, secret });
+                    return Ok(Files { user: user.to_owned(), state: State::Own(state), secret });
                 }
                 Err(error) if error.is_missing() => self.check_not_enrolled(&name)?,
                 Err(error) => return Err(error),
             }
         }
-        let table = StateFile::open(dir, Owner::of_unknown(user));
-        let state = table.map_err(|error| error.or_missing(STORE_REMEDY))?;
-        Ok(Files { user: user.to_owned(), state, secret: Secret::open(dir, None)? })
+        let decoys = DecoyFile::open(dir).map_err(|error| error.or_missing(STORE_REMEDY))?;
+        let (state, secret) = (State::Decoy(decoys), Secret::open(dir, None)?);
+        Ok(Files { user: user.to_owned(), state, secret })
     }
 
     /// Locks the state of `user`, of the files that were opened for the prompt if it is still the same one.
-    fn lock(&self, user: &str) -> Result<(Locked, Secret), StoreError> {
+    fn lock(&self, user: &str) -> Result<(LockedState, Secret), StoreError> {
         let mut found = self.found.take().filter(|files| files.user == user);
         for _ in 0..LOCK_TRIES {
             let files = found.take().map_or_else(|| self.files_of(user), Ok)?;
-            let locked = files.state.lock()?;
-            if locked.is_current(self.dir()?)? {
-                return Ok((locked, files.secret));
+            match files.state {
+                State::Decoy(decoys) => return Ok((LockedState::Decoy(decoys.lock(user)?), files.secret)),
+                State::Own(state) => {
+                    let locked = state.lock()?;
+                    if locked.is_current(self.dir()?)? {
+                        return Ok((LockedState::Own(locked), files.secret));
+                    }
+                }
             }
         }
         Err(StoreError::new(&self.path, Problem::Busy))
@@ -137,7 +142,7 @@ impl FileStore {
                 let what = format!(
                     "the login state is gone, so used codes are not known; run `mfa-chain unlock --reset-state {user}`"
                 );
-                Err(StoreError::invalid(&self.dir()?.path_of(&Owner::User(user.clone()).file_name()), what))
+                Err(StoreError::invalid(&self.dir()?.path_of(&Owner(user.clone()).file_name()), what))
             }
             _ => Ok(()),
         }
@@ -147,12 +152,15 @@ impl FileStore {
 impl Store for FileStore {
     fn find(&self, user: &str) -> Result<Claimant, StoreFailure> {
         let files = self.files_of(user)?;
-        let state = state_in(&files.state.read()?.content, user);
+        let state = match &files.state {
+            State::Own(state) => state.read()?.state,
+            State::Decoy(decoys) => decoys.state_of(user)?,
+        };
         let record = files.secret.record()?;
         let enrolled = record.credentials().iter().map(|it| (it.factor.clone(), it.moving)).collect();
         self.found.replace(Some(files));
         let (uid, user) = (record.uid(), user.to_owned());
-        Ok(Claimant { user, uid, enrolled, attempt: state.attempt, draw_key: state.draw_key })
+        Ok(Claimant { user, uid, enrolled, failures: state.failures, draw_key: state.draw_key })
     }
 
     fn enrolled_as(&self, uid: u32) -> Result<Option<String>, StoreFailure> {
@@ -165,25 +173,32 @@ impl Store for FileStore {
         judge: impl FnOnce(&UserRecord, &mut LoginState) -> T,
     ) -> Result<Committed<T>, StoreFailure> {
         #[cfg(mfa_fault = "lock-after-read")]
-        let mut newest = self.files_of(&claimant.user)?.state.read()?;
+        let early = match self.files_of(&claimant.user)?.state {
+            State::Own(state) => Some(state.read()?),
+            State::Decoy(_) => None,
+        };
         let (locked, secret) = self.lock(&claimant.user)?;
-        #[cfg(not(mfa_fault = "lock-after-read"))]
-        let mut newest = locked.read()?;
         // Read again under the lock: a factor may have been revoked while the claimant was at the prompt.
         let record = secret.refreshed(self.dir()?)?.record()?;
-        let mut state = state_in(&newest.content, &claimant.user);
-        #[cfg(mfa_fault = "slow-if-enrolled")]
-        std::thread::sleep(std::time::Duration::from_millis(if matches!(newest.content, Content::User(_)) {
-            2
-        } else {
-            0
-        }));
-        let outcome = judge(&record, &mut state);
-        match &mut newest.content {
-            Content::User(own) => **own = state,
-            Content::Decoys(table) => table.keep(&claimant.user, &state),
-        }
-        locked.commit(&newest)?;
+        let outcome = match locked {
+            LockedState::Own(locked) => {
+                #[cfg(mfa_fault = "slow-if-enrolled")]
+                std::thread::sleep(std::time::Duration::from_millis(2));
+                #[cfg(mfa_fault = "lock-after-read")]
+                let mut newest = early.map_or_else(|| locked.read(), Ok)?;
+                #[cfg(not(mfa_fault = "lock-after-read"))]
+                let mut newest = locked.read()?;
+                let outcome = judge(&record, &mut newest.state);
+                locked.commit(&newest)?;
+                outcome
+            }
+            LockedState::Decoy(locked) => {
+                let mut state = locked.state_of(&claimant.user)?;
+                let outcome = judge(&record, &mut state);
+                locked.commit(&claimant.user, &state)?;
+                outcome
+            }
+        };
         Ok(Committed::assertion(outcome))
     }
 }
@@ -192,8 +207,21 @@ impl Store for FileStore {
 #[derive(Debug)]
 struct Files {
     user: String,
-    state: StateFile,
+    state: State,
     secret: Secret,
+}
+
+/// The user's own login state, or the file that holds one for each name that nobody enrolled.
+#[derive(Debug)]
+enum State {
+    Own(StateFile),
+    Decoy(DecoyFile),
+}
+
+#[derive(Debug)]
+enum LockedState {
+    Own(Locked),
+    Decoy(LockedDecoy),
 }
 
 /// An open secret file: of a user, or the one that is read for names that nobody enrolled, which then take as long.
@@ -226,13 +254,6 @@ impl Secret {
         }
         secret_file::parse(&text, &Username::nobody(), &self.file.path)?;
         Ok(UserRecord::default())
-    }
-}
-
-fn state_in(content: &Content, user: &str) -> LoginState {
-    match content {
-        Content::User(state) => (**state).clone(),
-        Content::Decoys(table) => table.state_of(user),
     }
 }
 

@@ -3,16 +3,20 @@
 //!
 //! They never change. A later format gets files of its own, and these stay readable or are refused by version.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::decoys::bucket_of;
+use super::decoys::{DECOY_STATES, DecoyFile};
 use super::owner::Owner;
 use super::secret_file;
-use super::slot::{Content, InvalidSlot, SLOT_BYTES, decode, encode};
+use super::slot::{InvalidSlot, SLOT_BYTES, decode, encode};
+use super::trusted::TrustedDir;
 use crate::verifier::chain::AnsweredBy;
 use crate::verifier::credential::CredentialId;
 use crate::verifier::draw::DrawSeed;
-use crate::verifier::failures::{DayCount, FailureCounts, Failures, KnownSource, SourceKey};
+use crate::verifier::failures::{ChainFailures, ChainMark, FailureCounts, KnownSource, Lane, SourceKey};
+use crate::verifier::keyed_hash::keyed_number;
 use crate::verifier::login_state::{DrawKey, LoginState, RecoveryMarks, ReplayMark};
 use crate::verifier::past_outcome::{NameKey, OutcomeNumber, PastOutcome};
 use crate::verifier::policy::FactorId;
@@ -26,38 +30,41 @@ use crate::verifier::verdict::Refusal;
 const SECRET: &[u8] = include_bytes!("../../tests/golden/secret-alice.toml");
 const SECRET_2: &[u8] = include_bytes!("../../tests/golden/secret-alice-2.toml");
 const STATE: &[u8] = include_bytes!("../../tests/golden/state-alice");
-const DECOYS: &[u8] = include_bytes!("../../tests/golden/decoys-3b");
+const TABLE: &[u8] = include_bytes!("../../tests/golden/decoys-3b");
 const STATE_2: &[u8] = include_bytes!("../../tests/golden/state-alice-2");
-const DECOYS_2: &[u8] = include_bytes!("../../tests/golden/decoys-3b-2");
+const DECOYS: &[u8] = include_bytes!("../../tests/golden/decoys");
 
 /// What stands where in the newer slot of `state-alice-2`, byte by byte.
-const STATE_BYTES: [(&str, usize, &[u8]); 26] = [
+const STATE_BYTES: [(&str, usize, &[u8]); 29] = [
     ("magic", 0, b"MFACHAIN"),
     ("version", 8, &[2, 0]),
     ("kind", 10, &[1, 0]),
-    ("length", 12, &[0x96, 1, 0, 0]),
+    ("length", 12, &[0xfe, 1, 0, 0]),
     ("sequence", 16, &[9, 7, 6, 5, 4, 3, 2, 1]),
     ("flags", 32, &[0; 4]),
-    ("attempt", 36, &[0x19, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11]),
-    ("draw key, its first bytes", 44, &[0x40, 0x41, 0x42, 0x43]),
-    ("failures of strangers", 76, &[3, 0, 0, 0]),
-    ("the last one", 80, &[0x81, 0x3b, 0xb1, 0x6a, 0, 0, 0, 0]),
-    ("day", 88, &[0xed, 0x50, 0, 0, 0, 0, 0, 0]),
-    ("failures of that day", 96, &[3, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0]),
-    ("number of known sources", 108, &[2, 0]),
-    ("key of the first known source", 110, &[0x60, 0x25, 0x3b, 0x98, 0x7a, 0x18, 0x47, 0x8c]),
-    ("failures from the second one", 154, &[1, 0, 0, 0]),
-    ("recovery set", 182, &[0x53, 0x48, 0x7d, 0x2b, 0x6a, 0x0e, 0x1f, 0x9c]),
-    ("used recovery codes", 190, &[2, 0, 0, 0, 0, 0, 0, 0]),
-    ("salt of the bypass code", 206, &[0x70, 0x71, 0x72, 0x73]),
-    ("number of replay marks", 278, &[2, 0]),
-    ("name of the first credential", 280, &[0xe7, 0x84, 0xb4, 0xb9, 0xe3, 0x26, 0x35, 0x42]),
-    ("its next counter", 288, &[42, 0, 0, 0, 0, 0, 0, 0]),
-    ("its flags", 304, &[1, 0, 0, 0]),
-    ("number of outcomes", 336, &[2, 0]),
-    ("step, steps and outcome of the first", 378, &[1, 2, 0, 0, 2, 0]),
-    ("of the second", 424, &[2, 2, 10, 0, 4, 0]),
-    ("zeros to the checksum", 430, &[0; CHECKSUM_AT - 430]),
+    ("draw key, its first bytes", 36, &[0x40, 0x41, 0x42, 0x43]),
+    ("draw of strangers", 68, &[0x19, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11]),
+    ("their last failure", 76, &[0x81, 0x3b, 0xb1, 0x6a, 0, 0, 0, 0]),
+    ("day, today, forgiven, recovery", 84, &[0xed, 0x50, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0]),
+    ("number of chains", 96, &[2, 0]),
+    ("bits and failures of the first", 106, &[36, 0, 3, 0]),
+    ("failures of fillers", 160, &[36, 0, 2, 0]),
+    ("number of known sources", 164, &[2, 0]),
+    ("key of the first known source", 166, &[0x60, 0x25, 0x3b, 0x98, 0x7a, 0x18, 0x47, 0x8c]),
+    ("its draw", 182, &[5, 0, 0, 0, 0, 0, 0, 0]),
+    ("today, forgiven, recovery of the second", 248, &[4, 0, 3, 0, 2, 0, 0, 0]),
+    ("recovery set", 286, &[0x53, 0x48, 0x7d, 0x2b, 0x6a, 0x0e, 0x1f, 0x9c]),
+    ("used recovery codes", 294, &[2, 0, 0, 0, 0, 0, 0, 0]),
+    ("salt of the bypass code", 310, &[0x70, 0x71, 0x72, 0x73]),
+    ("number of replay marks", 382, &[2, 0]),
+    ("name of the first credential", 384, &[0xe7, 0x84, 0xb4, 0xb9, 0xe3, 0x26, 0x35, 0x42]),
+    ("its next counter", 392, &[42, 0, 0, 0, 0, 0, 0, 0]),
+    ("its flags", 408, &[1, 0, 0, 0]),
+    ("number of outcomes", 440, &[2, 0]),
+    ("step, steps and outcome of the first", 482, &[1, 2, 0, 0]),
+    ("its flags", 486, &[2, 0]),
+    ("step, steps, outcome and flags of the second", 528, &[2, 2, 10, 0, 4, 0]),
+    ("zeros to the checksum", 534, &[0; CHECKSUM_AT - 534]),
 ];
 const CHECKSUM_AT: usize = SLOT_BYTES - 4;
 
@@ -67,59 +74,59 @@ fn the_golden_state_holds_each_field_at_its_documented_byte() {
     for (field, at, expected) in STATE_BYTES {
         assert_eq!(&newer[at..][..expected.len()], expected, "{field} at byte {at}");
     }
-    assert_eq!(decode(newer, &own()), Ok((Content::User(Box::new(state())), 0x0102_0304_0506_0709)));
+    assert_eq!(decode(newer, &own()), Ok((state(), 0x0102_0304_0506_0709)));
 }
 
 #[test]
 fn golden_slots_are_written_again_byte_for_byte() {
-    for (name, file, owner) in [("state-alice-2", STATE_2, own()), ("decoys-3b-2", DECOYS_2, table_3b())] {
-        assert_eq!(file.len(), 2 * SLOT_BYTES, "{name}");
-        for slot in file.chunks_exact(SLOT_BYTES) {
-            let (content, sequence) = decode(slot, &owner).expect(name);
-            assert_eq!(encode(&content, &owner, sequence).expect(name).as_slice(), slot, "{name}");
-        }
+    assert_eq!(STATE_2.len(), 2 * SLOT_BYTES);
+    for slot in STATE_2.chunks_exact(SLOT_BYTES) {
+        let (state, sequence) = decode(slot, &own()).expect("a state");
+        assert_eq!(encode(&state, &own(), sequence).expect("it fits").as_slice(), slot);
     }
 }
 
 #[test]
 fn golden_slots_of_another_owner_are_refused() {
-    let bob = Owner::User(Username::parse("bob").expect("a name"));
-    for owner in [bob.clone(), table_3b()] {
-        assert_eq!(decode(&STATE_2[..SLOT_BYTES], &owner), Err(InvalidSlot::Owner), "{owner:?}");
-    }
-    for owner in [own(), Owner::Nobody("3c".to_owned())] {
-        assert_eq!(decode(&DECOYS_2[..SLOT_BYTES], &owner), Err(InvalidSlot::Owner), "{owner:?}");
-    }
-    assert_eq!(decode(&DECOYS[..SLOT_BYTES], &own()), Err(InvalidSlot::Owner), "of another kind");
+    let bob = Owner(Username::parse("bob").expect("a name"));
+    assert_eq!(decode(&STATE_2[..SLOT_BYTES], &bob), Err(InvalidSlot::Owner));
+    assert_eq!(decode(&TABLE[..SLOT_BYTES], &own()), Err(InvalidSlot::Owner), "of another kind");
     assert!(decode(&STATE[..SLOT_BYTES], &bob).is_ok(), "version 1 did not say whose it is");
 }
 
 #[test]
 fn a_state_of_version_1_is_read_and_becomes_one_of_version_2() {
     let slot = &STATE[SLOT_BYTES..];
-    let (content, sequence) = decode(slot, &own()).expect("a state");
-    assert_eq!((&content, sequence), (&Content::User(Box::new(state_1())), 0x0102_0304_0506_0709));
-    let rewritten = encode(&content, &own(), sequence + 1).expect("it fits");
+    let (state, sequence) = decode(slot, &own()).expect("a state");
+    assert_eq!((&state, sequence), (&state_1(), 0x0102_0304_0506_0709));
+    let rewritten = encode(&state, &own(), sequence + 1).expect("it fits");
     assert_eq!(rewritten[8..10], [2, 0]);
-    assert_eq!(decode(rewritten.as_slice(), &own()), Ok((content, sequence + 1)));
+    assert_eq!(decode(rewritten.as_slice(), &own()), Ok((state, sequence + 1)));
 }
 
 #[test]
 fn the_golden_decoys_know_their_names() {
-    assert_eq!((bucket_of("mallory"), bucket_of("user39")), ("3b".into(), "3b".into()));
-    for file in [DECOYS, DECOYS_2] {
-        let (content, sequence) = decode(&file[..SLOT_BYTES], &table_3b()).expect("the newer slot");
-        let Content::Decoys(table) = content else { panic!("no table of decoys") };
-        assert_eq!(sequence, 513);
-        for (name, attempt, failures, last_at) in
-            [("user39", 258, 7, 1_790_000_002), ("mallory", 0x0a0b, 1, 1_790_000_003)]
-        {
-            let state = table.state_of(name);
-            let strangers = Failures { count: failures, last_at: UnixTime::from_seconds(last_at) };
-            assert_eq!((state.attempt, state.failures.strangers), (attempt, strangers), "{name}");
-        }
-        assert_eq!(table.state_of("user51").attempt, 0, "of the same table, and not in it");
+    let folder = tempfile::TempDir::new().expect("a folder");
+    fs::create_dir(folder.path().join("decoys")).expect("a folder");
+    for path in ["", "decoys"] {
+        fs::set_permissions(folder.path().join(path), fs::Permissions::from_mode(0o700)).expect("chmod");
     }
+    let path = folder.path().join(DECOY_STATES);
+    fs::write(&path, DECOYS).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("chmod");
+    let dir = TrustedDir::open(folder.path()).expect("a folder");
+    let decoys = || DecoyFile::open(&dir).expect("decoys");
+    let state = decoys().state_of("mallory").expect("a state");
+    let (strangers, fillers) = (state.failures.strangers.clone(), state.failures.fillers.clone());
+    assert_eq!(
+        (strangers.draw, strangers.failures(), strangers.today, strangers.recovery),
+        (0x0a0b, 9, 7, 5)
+    );
+    assert_eq!((strangers.day, strangers.last_at), (20_717, UnixTime::from_seconds(1_790_000_003)));
+    assert_eq!((fillers.failures(), fillers.today, fillers.day), (2, 1, 20_717));
+    assert_eq!(decoys().state_of("somebody").expect("a state").failures, FailureCounts::default());
+    decoys().lock("mallory").expect("a lock").commit("mallory", &state).expect("written");
+    assert_eq!(fs::read(&path).expect("the file"), DECOYS, "written again byte for byte");
 }
 
 #[test]
@@ -163,9 +170,11 @@ fn the_golden_state_and_the_golden_record_belong_together() {
 
 #[test]
 fn the_draw_of_the_golden_state_is_the_same_on_every_machine() {
-    let state = state_1();
-    let seed = DrawSeed::new(&state.draw_key, "alice", state.attempt, "default");
-    assert_eq!(seed.select(8, 8), [3, 2, 7, 4, 6, 1, 0, 5]);
+    let state = state();
+    let select = |draw| DrawSeed::new(&state.draw_key, "alice", draw, "default").select(8, 8);
+    assert_eq!(select((0, state.failures.strangers.draw)), [1, 0, 6, 3, 4, 5, 7, 2]);
+    let home = state.failures.known[1].clone();
+    assert_eq!(select((home.key.to_number(), home.lane.draw)), [7, 1, 3, 4, 0, 5, 2, 6]);
 }
 
 fn alice() -> Username {
@@ -173,11 +182,7 @@ fn alice() -> Username {
 }
 
 fn own() -> Owner {
-    Owner::User(alice())
-}
-
-fn table_3b() -> Owner {
-    Owner::Nobody("3b".to_owned())
+    Owner(alice())
 }
 
 fn record() -> UserRecord {
@@ -186,46 +191,58 @@ fn record() -> UserRecord {
 
 /// What the newer slot of `state-alice` says.
 fn state_1() -> LoginState {
-    let source = |key, success, count, last| KnownSource {
-        key: SourceKey::from_number(key),
-        success_at: UnixTime::from_seconds(success),
-        failures: Failures { count, last_at: UnixTime::from_seconds(last) },
-    };
     let mark = |credential, next, used| ReplayMark {
         credential: CredentialId::from_number(credential),
         next,
-        used_at: UnixTime::from_seconds(used),
+        used_at: at(used),
         by_reset: false,
     };
     LoginState {
-        attempt: 0x1112_1314_1516_1719,
         draw_key: DrawKey(*b"@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_"),
-        failures: FailureCounts {
-            strangers: Failures { count: 3, last_at: UnixTime::from_seconds(1_790_000_001) },
-            known: vec![
-                source(0x8c47_187a_983b_2560, 1_789_990_000, 0, 0),
-                source(0x0e20_f12e_6e74_bb1b, 1_789_995_000, 1, 1_789_996_000),
-            ],
-            today: DayCount { day: 20_717, strangers: 3, codes: 4, recovery: 1 },
-        },
-        last_success: Some(UnixTime::from_seconds(1_789_995_000)),
+        failures: failures_1(),
+        last_success: Some(at(1_789_995_000)),
         marks: vec![
             mark(0x4235_26e3_b9b4_84e7, 42, 1_789_990_000),
             mark(0x5969_cfc3_28aa_2053, 59_666_501, 1_789_995_000),
         ],
-        recovery: RecoveryMarks {
-            set: 0x9c1f_0e6a_2b7d_4853,
-            used: 0b10,
-            used_at: Some(UnixTime::from_seconds(1_789_000_000)),
-        },
+        recovery: RecoveryMarks { set: 0x9c1f_0e6a_2b7d_4853, used: 0b10, used_at: Some(at(1_789_000_000)) },
         ..LoginState::default()
+    }
+}
+
+fn failures_1() -> FailureCounts {
+    let lane = |count, last, hardness| Lane {
+        chains: if count == 0 { Vec::new() } else { vec![failures(0, hardness, count)] },
+        last_at: at(last),
+        day: 20_717,
+        ..Lane::default()
+    };
+    let source =
+        |key, success, lane| KnownSource { key: SourceKey::from_number(key), success_at: at(success), lane };
+    let strangers = lane(3, 1_790_000_001, u8::MAX);
+    FailureCounts {
+        strangers: Lane { draw: 0x1112_1314_1516_1719, today: 3, recovery: 1, ..strangers },
+        fillers: Lane::default(),
+        known: vec![
+            source(0x8c47_187a_983b_2560, 1_789_990_000, lane(0, 0, 0)),
+            source(0x0e20_f12e_6e74_bb1b, 1_789_995_000, lane(1, 1_789_996_000, 0)),
+        ],
     }
 }
 
 /// What the newer slot of `state-alice-2` says.
 fn state() -> LoginState {
     let mut state = state_1();
-    let at = UnixTime::from_seconds;
+    let chain = |name: &str| keyed_number(&state.draw_key.0, &[b"chain ", name.as_bytes()]);
+    let (default, admins) = (chain("default"), chain("admins"));
+    let FailureCounts { strangers, fillers, known } = &mut state.failures;
+    strangers.chains = vec![failures(default, 36, 3), failures(admins, 54, 1)];
+    let (chains, last_at) = (vec![failures(default, 36, 2)], at(1_790_000_002));
+    *fillers = Lane { chains, last_at, day: 20_717, today: 2, ..Lane::default() };
+    known[0].lane.draw = 5;
+    let second = &mut known[1].lane;
+    (second.draw, second.today, second.forgiven, second.recovery) = (7, 4, 3, 2);
+    second.chains = vec![failures(default, 36, 1)];
     state.reset_at = Some(at(1_789_980_000));
     state.marks[0].used_at = at(1_789_980_000);
     state.marks[0].by_reset = true;
@@ -233,28 +250,42 @@ fn state() -> LoginState {
     let hash = RecoveryHash::of(&RecoveryCode::from_entropy(code), *b"pqrstuvwxyz{|}~\x7f");
     let bypass = BypassCode::new(hash, at(1_789_980_000));
     state.bypass = Some(BypassCode { used_at: Some(at(1_789_995_000)), ..bypass });
-    let factor = |id| NameKey::of_factor(&FactorId::parse(id).expect("an id"), &state.draw_key);
-    let outcome = |factor, refusal| PastOutcome {
+    state.outcomes = outcomes(&state.draw_key);
+    state
+}
+
+fn outcomes(key: &DrawKey) -> Vec<PastOutcome> {
+    let factor = |id| NameKey::of_factor(&FactorId::parse(id).expect("an id"), key);
+    let accepted = PastOutcome {
         at: at(1_789_995_000),
         attempt: 0x1112_1314_1516_1718,
         source: SourceKey::from_number(0x0e20_f12e_6e74_bb1b),
-        service: NameKey::of_service("sshd", &state.draw_key),
-        factor,
+        service: NameKey::of_service("sshd", key),
+        factor: factor("phone"),
         step: 1,
         steps: 2,
-        outcome: OutcomeNumber::of(refusal),
+        outcome: OutcomeNumber::of(None),
         by: AnsweredBy::BypassCode,
         charged: false,
     };
-    let since = at(1_789_980_000);
+    let voided = Refusal::Voided { since: at(1_789_980_000), until: None };
     let refused = PastOutcome {
         at: at(1_789_996_000),
-        attempt: state.attempt,
+        attempt: 0x1112_1314_1516_1719,
+        factor: factor("token"),
         step: 2,
+        outcome: OutcomeNumber::of(Some(voided)),
         by: AnsweredBy::Code,
         charged: true,
-        ..outcome(factor("token"), Some(Refusal::Voided { since, until: None }))
+        ..accepted
     };
-    let outcomes = vec![outcome(factor("phone"), None), refused];
-    LoginState { outcomes, ..state }
+    vec![accepted, refused]
+}
+
+const fn at(seconds: u64) -> UnixTime {
+    UnixTime::from_seconds(seconds)
+}
+
+fn failures(key: u64, hardness: u8, count: u32) -> ChainFailures {
+    ChainFailures { chain: ChainMark { key, hardness }, count }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!    0  magic "MFACHAIN"
 //!    8  u16 version = 2
-//!   10  u16 kind: 1 = a user's login state, 2 = a table of decoys
+//!   10  u16 kind: 1 = a user's login state
 //!   12  u32 length of the payload
 //!   16  u64 sequence: the valid slot with the higher one counts
 //!   24  payload, then zeros
@@ -15,27 +15,18 @@
 
 mod user_state;
 
-use super::decoys::DecoyTable;
 use super::layout::{Reader, Writer};
 use super::owner::Owner;
-use crate::verifier::login_state::{DrawKey, LoginState};
+use crate::verifier::login_state::LoginState;
 
 /// The size of a slot. Two of them make a state file.
 pub const SLOT_BYTES: usize = 4096;
 /// The version that is written; it and all before it are read.
 pub const VERSION: u16 = 2;
 const MAGIC: &[u8; 8] = b"MFACHAIN";
+const KIND: u16 = 1;
 const PAYLOAD_AT: usize = 24;
 const CHECKSUM_AT: usize = SLOT_BYTES - 4;
-
-/// What a slot holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// The login state of one user.
-    User(Box<LoginState>),
-    /// The states of names that nobody enrolled.
-    Decoys(DecoyTable),
-}
 
 /// Why bytes are no slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,35 +41,16 @@ pub enum InvalidSlot {
     Owner,
 }
 
-impl Content {
-    const fn kind(&self) -> u16 {
-        match self {
-            Self::User(_) => 1,
-            Self::Decoys(_) => 2,
-        }
-    }
-
-    fn key(&self) -> &DrawKey {
-        match self {
-            Self::User(state) => &state.draw_key,
-            Self::Decoys(table) => table.key(),
-        }
-    }
-}
-
-/// Encodes `content` of `owner` under `sequence`. `None` if it doesn't fit, which its own limits rule out.
+/// Encodes `state` of `owner` under `sequence`. `None` if it doesn't fit, which its own limits rule out.
 #[must_use]
-pub fn encode(content: &Content, owner: &Owner, sequence: u64) -> Option<Box<[u8; SLOT_BYTES]>> {
+pub fn encode(state: &LoginState, owner: &Owner, sequence: u64) -> Option<Box<[u8; SLOT_BYTES]>> {
     let mut payload = Writer::default();
-    payload.u64(owner.mark(content.key()));
-    match content {
-        Content::User(state) => user_state::encode(&mut payload, state)?,
-        Content::Decoys(table) => table.encode(&mut payload)?,
-    }
+    payload.u64(owner.mark(&state.draw_key));
+    user_state::encode(&mut payload, state)?;
     let payload = payload.into_bytes();
     let mut writer = Writer::default();
     let length = u32::try_from(payload.len()).ok()?;
-    writer.bytes(MAGIC).u16(VERSION).u16(content.kind()).u32(length).u64(sequence).bytes(&payload);
+    writer.bytes(MAGIC).u16(VERSION).u16(KIND).u32(length).u64(sequence).bytes(&payload);
     let mut bytes = writer.into_bytes();
     if bytes.len() > CHECKSUM_AT {
         return None;
@@ -94,7 +66,7 @@ pub fn encode(content: &Content, owner: &Owner, sequence: u64) -> Option<Box<[u8
 /// # Errors
 ///
 /// [`InvalidSlot`] for anything that [`encode`] of this version or one before did not make for `owner`.
-pub fn decode(slot: &[u8], owner: &Owner) -> Result<(Content, u64), InvalidSlot> {
+pub fn decode(slot: &[u8], owner: &Owner) -> Result<(LoginState, u64), InvalidSlot> {
     let (checked, checksum) = slot.split_at_checked(CHECKSUM_AT).ok_or(InvalidSlot::Damaged)?;
     if checked.get(..MAGIC.len()) != Some(MAGIC) || checksum != crc32c::crc32c(checked).to_le_bytes() {
         return Err(InvalidSlot::Damaged);
@@ -104,35 +76,32 @@ pub fn decode(slot: &[u8], owner: &Owner) -> Result<(Content, u64), InvalidSlot>
     if !(1..=VERSION).contains(&version) {
         return Err(InvalidSlot::Version(version));
     }
+    // Version 1 had tables of decoys of the same form.
+    if header.u16() != Some(KIND) {
+        return Err(InvalidSlot::Owner);
+    }
     let decoded = decode_payload(&mut header, checked, version).ok_or(InvalidSlot::Content)?;
-    let is_kind = matches!(
-        (&decoded.content, owner),
-        (Content::User(_), Owner::User(_)) | (Content::Decoys(_), Owner::Nobody(_))
-    );
-    let is_owners = decoded.mark.is_none_or(|mark| mark == owner.mark(decoded.content.key()));
-    if is_kind && is_owners { Ok((decoded.content, decoded.sequence)) } else { Err(InvalidSlot::Owner) }
+    let is_owners = decoded.mark.is_none_or(|mark| mark == owner.mark(&decoded.state.draw_key));
+    if is_owners { Ok((decoded.state, decoded.sequence)) } else { Err(InvalidSlot::Owner) }
 }
 
 struct Decoded {
     /// Whose it says that it is; version 1 did not say.
     mark: Option<u64>,
-    content: Content,
+    state: LoginState,
     sequence: u64,
 }
 
 fn decode_payload(header: &mut Reader<'_>, checked: &[u8], version: u16) -> Option<Decoded> {
-    let kind = header.u16()?;
     let length = usize::try_from(header.u32()?).ok()?;
     let sequence = header.u64()?;
     let mut payload = Reader::new(checked.get(PAYLOAD_AT..)?.get(..length)?);
-    let mark = if version == 1 { None } else { Some(payload.u64()?) };
-    let content = match kind {
-        1 if version == 1 => Content::User(Box::new(user_state::decode_1(&mut payload)?)),
-        1 => Content::User(Box::new(user_state::decode(&mut payload)?)),
-        2 => Content::Decoys(DecoyTable::decode(&mut payload)?),
-        _ => return None,
+    let (mark, state) = if version == 1 {
+        (None, user_state::decode_1(&mut payload)?)
+    } else {
+        (Some(payload.u64()?), user_state::decode(&mut payload)?)
     };
-    payload.is_empty().then_some(Decoded { mark, content, sequence })
+    payload.is_empty().then_some(Decoded { mark, state, sequence })
 }
 
 #[cfg(test)]

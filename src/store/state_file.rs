@@ -10,8 +10,9 @@ use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 
 use super::error::{Problem, StoreError};
 use super::owner::Owner;
-use super::slot::{Content, InvalidSlot, SLOT_BYTES, VERSION, decode, encode};
+use super::slot::{InvalidSlot, SLOT_BYTES, VERSION, decode, encode};
 use super::trusted::{Readers, TrustedDir, TrustedFile};
+use crate::verifier::login_state::LoginState;
 
 /// The size of a state file.
 pub const STATE_BYTES: usize = SLOT_BYTES * 2;
@@ -31,7 +32,7 @@ pub struct StateFile {
 #[derive(Debug)]
 pub struct Newest {
     /// What it holds.
-    pub content: Content,
+    pub state: LoginState,
     sequence: u64,
     place: usize,
 }
@@ -71,9 +72,9 @@ impl StateFile {
         let (mut newest, mut fault): (Option<Newest>, _) = (None, InvalidSlot::Damaged);
         for (place, slot) in bytes.chunks_exact(SLOT_BYTES).enumerate() {
             match decode(slot, &self.owner) {
-                Ok((content, sequence)) => {
+                Ok((state, sequence)) => {
                     if newest.as_ref().is_none_or(|other| other.sequence < sequence) {
-                        newest = Some(Newest { content, sequence, place });
+                        newest = Some(Newest { state, sequence, place });
                     }
                 }
                 // A slot of a later version is a state that this program can't know, so it must not win over
@@ -95,23 +96,18 @@ impl StateFile {
     /// [`Problem::Busy`] after three seconds.
     pub fn lock(self) -> Result<Locked, StoreError> {
         let signals = HeldSignals::hold();
-        let deadline = Instant::now().checked_add(LONGEST_LOCK_WAIT);
-        let mut pause = FIRST_LOCK_PAUSE;
+        let mut wait = LockWait::begin();
         loop {
             match self.opened.file.try_lock() {
                 Ok(()) => return Ok(Locked { file: self, _signals: signals }),
-                Err(std::fs::TryLockError::WouldBlock) => {}
+                Err(std::fs::TryLockError::WouldBlock) if wait.pause() => {}
+                Err(std::fs::TryLockError::WouldBlock) => {
+                    return Err(StoreError::new(self.path(), Problem::Busy));
+                }
                 Err(std::fs::TryLockError::Error(error)) => {
                     return Err(StoreError::io(self.path(), "lock", error));
                 }
             }
-            #[cfg(mfa_fault = "long-wait")]
-            let deadline = deadline.and_then(|deadline| deadline.checked_add(LONGEST_LOCK_WAIT));
-            if deadline.is_none_or(|deadline| Instant::now() >= deadline) {
-                return Err(StoreError::new(self.path(), Problem::Busy));
-            }
-            std::thread::sleep(pause);
-            pause = pause.saturating_mul(2).min(LONGEST_LOCK_PAUSE);
         }
     }
 
@@ -132,6 +128,35 @@ impl StateFile {
             }
         };
         StoreError::invalid(self.path(), what)
+    }
+}
+
+/// A wait for a lock: short pauses, for a bounded time.
+#[derive(Debug)]
+pub struct LockWait {
+    deadline: Option<Instant>,
+    pause: Duration,
+}
+
+impl LockWait {
+    /// Begins to wait now.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self { deadline: Instant::now().checked_add(LONGEST_LOCK_WAIT), pause: FIRST_LOCK_PAUSE }
+    }
+
+    /// Sleeps a little; `false` when the time is over.
+    pub fn pause(&mut self) -> bool {
+        #[cfg(mfa_fault = "long-wait")]
+        let deadline = self.deadline.and_then(|deadline| deadline.checked_add(LONGEST_LOCK_WAIT * 4));
+        #[cfg(not(mfa_fault = "long-wait"))]
+        let deadline = self.deadline;
+        if deadline.is_none_or(|deadline| Instant::now() >= deadline) {
+            return false;
+        }
+        std::thread::sleep(self.pause);
+        self.pause = self.pause.saturating_mul(2).min(LONGEST_LOCK_PAUSE);
+        true
     }
 }
 
@@ -170,7 +195,7 @@ impl Locked {
         let path = self.file.path();
         let too_large = || StoreError::invalid(path, "the login state outgrew its slot");
         let sequence = newest.sequence.checked_add(1).ok_or_else(too_large)?;
-        let slot = encode(&newest.content, &self.file.owner, sequence).ok_or_else(too_large)?;
+        let slot = encode(&newest.state, &self.file.owner, sequence).ok_or_else(too_large)?;
         let offset = if newest.place == 0 { SLOT_BYTES } else { 0 };
         let file = &self.file.opened.file;
         let written = file.write_all_at(slot.as_slice(), u64::try_from(offset).unwrap_or(u64::MAX));
@@ -187,10 +212,12 @@ impl Locked {
 /// Holds back signals, so that ^Z or ^C at a terminal can't park or split a judgement. The mask of the host
 /// is put back when it drops.
 #[derive(Debug)]
-struct HeldSignals(Option<SigSet>);
+pub struct HeldSignals(Option<SigSet>);
 
 impl HeldSignals {
-    fn hold() -> Self {
+    /// Holds them back from now on.
+    #[must_use]
+    pub fn hold() -> Self {
         let mut before = SigSet::empty();
         let held = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before));
         Self(held.ok().map(|()| before))

@@ -3,12 +3,14 @@
 use super::chain::{Chain, ChainBreached, ChainProof, Progress, Step, StepOutcome};
 use super::draw::DrawSeed;
 use super::event::{Event, Severity};
+use super::failures::SourceKey;
 use super::judge::{Answer, Circumstances, judge};
 use super::policy::{ChainSpec, Decision, Factor, Policy, Unenrolled};
 use super::ports::{Accounts, Audit, Claimant, Clock, Store};
 use super::record::same_account;
 use super::request::Request;
 use super::response::Response;
+use super::time::UnixTime;
 use super::verdict::{DenyReason, Exemption, Refusal, Verdict};
 
 /// Runs attempts under one policy. Attempts are independent; any number can be open side by side.
@@ -44,6 +46,7 @@ pub struct Attempt<'a, S, C, N, A> {
     spec: &'a ChainSpec,
     chain: Chain,
     waiting: Vec<Answer>,
+    begun_at: UnixTime,
     steps: usize,
     another_account: bool,
 }
@@ -79,10 +82,9 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
             Decision::Require { chain, rule } => (chain, rule),
         };
         let claimant = self.store.find(request.name()).map_err(|failure| DenyReason::Store(failure.0))?;
+        let begun_at = self.clock.now();
         let same = same_account(claimant.uid, request.uid());
-        let seed = DrawSeed::new(&claimant.draw_key, &claimant.user, claimant.attempt, spec.name());
-        let has_enrolled = |factor: &Factor| same && claimant.has_enrolled(factor);
-        let chain = Chain::begin(spec, has_enrolled, claimant.attempt, &seed)
+        let chain = drawn(spec, &claimant, request, begun_at, same)
             .ok_or_else(|| DenyReason::Store("the chain has no step".to_owned()))?;
         let mut another_account = !same;
         if !chain.is_genuine() && self.is_exempt_by_roll_out(spec, request) {
@@ -108,6 +110,7 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
             spec,
             chain,
             waiting,
+            begun_at,
             steps,
             another_account,
         })))
@@ -200,11 +203,20 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
             self.charge_breach();
             return Err(ChainBreached { expected, answered: factor.to_owned() });
         }
-        self.waiting.push(Answer { response, at: self.orchestrator.clock.now() });
+        let at = self.orchestrator.clock.now();
+        if self.is_too_old(at) {
+            return Ok(self.reset(DenyReason::TooLate));
+        }
+        self.waiting.push(Answer { response, at });
         if self.waiting.len() < self.chain.next_batch().count() {
             return Ok(Submission::NextStep(Box::new(self)));
         }
         Ok(self.judge_waiting())
+    }
+
+    /// A clock that was turned back makes no attempt last longer.
+    fn is_too_old(&self, at: UnixTime) -> bool {
+        at.seconds().abs_diff(self.begun_at.seconds()) > self.orchestrator.policy.throttle().attempt_seconds()
     }
 
     fn judge_waiting(mut self) -> Submission<'a, S, C, N, A> {
@@ -291,4 +303,19 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
 /// Rules are counted from 1 wherever people read them.
 fn rule_number(place: usize) -> u64 {
     u64::try_from(place).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+/// The chain that `claimant` meets from where `request` comes.
+fn drawn(
+    spec: &ChainSpec,
+    claimant: &Claimant,
+    request: &Request,
+    now: UnixTime,
+    same_account: bool,
+) -> Option<Chain> {
+    let source = SourceKey::of(request, &claimant.draw_key);
+    let draw = claimant.failures.draw(source, now);
+    let seed = DrawSeed::new(&claimant.draw_key, &claimant.user, draw, spec.name());
+    let has_enrolled = |factor: &Factor| same_account && claimant.has_enrolled(factor);
+    Chain::begin(spec, has_enrolled, draw.1, &seed)
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use super::draw::DrawSeed;
+use super::failures::ChainMark;
+use super::odds::hardness;
 use super::policy::{ChainSpec, Factor, FactorId, Mode, OnWrongCode};
 use super::ports::Committed;
 use super::verdict::{DenyReason, Refusal};
@@ -20,9 +22,11 @@ pub struct Step {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Chain {
     attempt: u64,
+    mark: ChainMark,
     genuine: bool,
     on_wrong_code: OnWrongCode,
     proven: Vec<StepProof>,
+    recovered: bool,
     bypassed: bool,
     expected: Step,
     rest: Vec<Step>,
@@ -49,10 +53,13 @@ impl Chain {
         let drawn = places.into_iter().filter_map(|place| pool.get(place).copied().cloned());
         let mut steps = (1..).zip(drawn).map(|(number, factor)| Step { factor, number });
         let expected = steps.next()?;
-        let rest = steps.collect();
+        let rest: Vec<Step> = steps.collect();
+        let asked = std::iter::once(&expected).chain(&rest).map(|step| &step.factor);
+        let mark = ChainMark { key: seed.chain_key(), hardness: hardness(asked) };
         let on_wrong_code = spec.on_wrong_code();
         let proven = Vec::new();
-        Some(Self { attempt, genuine, on_wrong_code, proven, bypassed: false, expected, rest })
+        let (recovered, bypassed) = (false, false);
+        Some(Self { attempt, mark, genuine, on_wrong_code, proven, recovered, bypassed, expected, rest })
     }
 
     /// Whether the user has enrolled what the chain asks for; any other chain ends in a denial.
@@ -77,10 +84,16 @@ impl Chain {
         std::iter::once(&self.expected).chain(self.rest.iter().take(more))
     }
 
-    /// Whether nothing of this attempt has been judged yet.
+    /// Which chain it is, for the counts of failures.
     #[must_use]
-    pub fn is_untouched(&self) -> bool {
-        self.proven.is_empty()
+    pub const fn mark(&self) -> ChainMark {
+        self.mark
+    }
+
+    /// Whether a recovery or bypass code stood in for a step before.
+    #[must_use]
+    pub const fn is_recovered(&self) -> bool {
+        self.recovered
     }
 
     /// Whether a bypass code stood in for a step of this very chain; it may then do so for the others.
@@ -117,6 +130,7 @@ impl Chain {
                 Err(refusal) => return Progress::Reset(DenyReason::Step(refusal)),
             };
             self.proven.push(proof);
+            self.recovered |= outcome.by != AnsweredBy::Code;
             self.bypassed |= outcome.by == AnsweredBy::BypassCode;
             if self.rest.is_empty() {
                 return Progress::Complete(ChainProof { attempt: self.attempt, steps: self.proven });

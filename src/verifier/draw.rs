@@ -5,20 +5,26 @@ use std::num::NonZero;
 use super::keyed_hash::{keyed_hash, keyed_number};
 use super::login_state::DrawKey;
 
-/// What a draw follows from: the user's draw key, the user, the attempt and the chain. The same seed gives
-/// the same draw, so hanging up and reconnecting does not re-roll it.
+/// What a draw follows from: the user's draw key, the user, the lane, its draw number and the chain. The same seed gives
+/// the same draw, so hanging up and reconnecting does not re-roll it; and what one lane does moves no draw of another.
 pub struct DrawSeed<'a> {
     key: &'a DrawKey,
     user: &'a str,
-    attempt: u64,
+    draw: (u64, u64),
     chain: &'a str,
 }
 
 impl<'a> DrawSeed<'a> {
-    /// The seed of one attempt.
+    /// The seed of the draw that [`FailureCounts::draw`](super::failures::FailureCounts::draw) says.
     #[must_use]
-    pub const fn new(key: &'a DrawKey, user: &'a str, attempt: u64, chain: &'a str) -> Self {
-        Self { key, user, attempt, chain }
+    pub const fn new(key: &'a DrawKey, user: &'a str, draw: (u64, u64), chain: &'a str) -> Self {
+        Self { key, user, draw, chain }
+    }
+
+    /// The name of the chain as it is stored.
+    #[must_use]
+    pub fn chain_key(&self) -> u64 {
+        keyed_number(&self.key.0, &[b"chain ", self.chain.as_bytes()])
     }
 
     /// An ordered selection of `taken` out of `available` places without repetition; every one is equally
@@ -36,9 +42,10 @@ impl<'a> DrawSeed<'a> {
 
     /// Made for a draw alone: a fixed chain needs none.
     fn hash(&self) -> [u8; 32] {
-        let Self { key, user, attempt, chain } = self;
-        let parts: [&[u8]; 5] =
-            [b"mfa-chain draw v1", &attempt.to_le_bytes(), user.as_bytes(), b"\0", chain.as_bytes()];
+        let Self { key, user, draw: (lane, number), chain } = self;
+        let (lane, number) = (lane.to_le_bytes(), number.to_le_bytes());
+        let parts: [&[u8]; 6] =
+            [b"mfa-chain draw v2", &lane, &number, user.as_bytes(), b"\0", chain.as_bytes()];
         keyed_hash(&key.0, &parts)
     }
 }
@@ -75,7 +82,7 @@ mod tests {
     use super::*;
 
     fn seed(attempt: u64) -> DrawSeed<'static> {
-        DrawSeed::new(&DrawKey([7; 32]), "alice", attempt, "default")
+        DrawSeed::new(&DrawKey([7; 32]), "alice", (0, attempt), "default")
     }
 
     #[test]

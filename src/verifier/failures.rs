@@ -1,8 +1,10 @@
 //! Failed chains, counted so that nobody can guess on and nobody can be kept out (RFC 4226 §7.3: the limit spans
 //! sessions, so the counts are kept with the login state).
 //!
-//! Sources that a user logged in from lately have a count each; all others share one. Whoever hammers from
-//! elsewhere makes strangers wait, not the user at the usual place. A cap per day holds over all of them.
+//! Each source that a user logged in from lately is a lane of its own; all others share one. Whoever hammers from
+//! elsewhere makes strangers wait, not the user at the usual place. Nobody's success forgives a stranger: that count
+//! falls by one a day alone. In a known lane a success gives back a few tries, of the chain that was passed or an
+//! easier one; so whoever guesses at the user's own place gains little by the user's logins.
 
 use std::net::IpAddr;
 
@@ -15,54 +17,73 @@ use super::time::UnixTime;
 /// The counts of one user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FailureCounts {
-    /// Failures from sources that are not known.
-    pub strangers: Failures,
-    /// Sources the user logged in from lately, the most recent last.
+    /// Sources that are not known.
+    pub strangers: Lane,
+    /// What sshd sends in place of answers, from anywhere.
+    pub fillers: Lane,
+    /// Sources the user logged in from, the most recent last.
     pub known: Vec<KnownSource>,
-    /// Failures of this day.
-    pub today: DayCount,
 }
 
-/// Consecutive failed chains.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Failures {
-    /// How many since the last success.
-    pub count: u32,
-    /// When the last one was; meaningless while `count` is 0.
+/// What was done from one place, or from all that are not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lane {
+    /// The number of the draw that is open here. It moves when a failure is charged or, at a known place, a chain is
+    /// passed.
+    pub draw: u64,
+    /// Failures that stand, by chain.
+    pub chains: Vec<ChainFailures>,
+    /// When the last one was; meaningless while there is none.
     pub last_at: UnixTime,
-}
-
-/// A source with a success in the last thirty days.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KnownSource {
-    /// Which source.
-    pub key: SourceKey,
-    /// Failures from there since the last success from there.
-    pub failures: Failures,
-    /// When a chain was last passed from there.
-    pub success_at: UnixTime,
-}
-
-/// Failures of one day (UTC), whatever succeeded in between.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DayCount {
-    /// Days since 1970-01-01.
+    /// The day that the next three are about: days since 1970-01-01 (UTC).
     pub day: u64,
-    /// From sources that are not known.
-    pub strangers: u32,
-    /// From anywhere, with codes.
-    pub codes: u32,
-    /// From anywhere, with recovery codes.
+    /// Failures with codes.
+    pub today: u32,
+    /// How many were given back by successes.
+    pub forgiven: u32,
+    /// Failures with recovery codes.
     pub recovery: u32,
 }
 
-/// What was typed, which decides the budget.
+/// Failures of one chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainFailures {
+    /// Which chain.
+    pub chain: ChainMark,
+    /// How many stand.
+    pub count: u32,
+}
+
+/// A source that a chain was passed from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownSource {
+    /// Which source.
+    pub key: SourceKey,
+    /// When a chain was last passed from there.
+    pub success_at: UnixTime,
+    /// What failed there.
+    pub lane: Lane,
+}
+
+/// What was typed, which decides what is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
     /// Codes: guessable, so failures bring waits.
     Codes,
     /// Recovery codes: 120 bits, so waits add nothing, and they are the way in for a user who has to wait.
     RecoveryCodes,
+    /// What sshd sends in place of the answers of users whom it bars: nobody guesses, and what it shows must be what
+    /// others see.
+    Fillers,
+}
+
+/// A chain, as failures know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainMark {
+    /// Which one, as a keyed hash of its name.
+    pub key: u64,
+    /// How hard one guess is: bits, rounded down.
+    pub hardness: u8,
 }
 
 /// A source as it is stored: a number that tells nothing of the address.
@@ -74,7 +95,8 @@ const KNOWN_FOR_SECONDS: u64 = 30 * SECONDS_A_DAY;
 
 impl SourceKey {
     /// The source of a request: the address (of IPv6 the network of 64 bits, which one subscriber has), the name
-    /// of the remote host, or for a local login who runs the application. It only chooses the count; it permits
+    /// of the remote host, or for a local login who runs the application, or which
+    /// one it is. It only chooses the count; it permits
     /// nothing.
     #[must_use]
     pub fn of(request: &Request, key: &DrawKey) -> Self {
@@ -85,7 +107,8 @@ impl SourceKey {
                 Err(_) => format!("host {rhost}"),
             },
             (None, Some(ruser)) => format!("user {ruser}"),
-            (None, None) => "local".to_owned(),
+            // One service of this host each, so that whoever guesses at one does not shut the others.
+            (None, None) => format!("local {}", request.service),
         };
         #[cfg(mfa_fault = "one-count")]
         let source = String::new();
@@ -106,17 +129,28 @@ impl SourceKey {
 }
 
 impl FailureCounts {
-    /// The most sources with a count of their own; the one unused for longest goes first.
-    pub const MAX_KNOWN: usize = 8;
-    /// Failed tries with recovery codes in a day before the next day has to come. Only load asks for a limit: so
-    /// many tries at ten codes of 120 bits hit one with a probability below 10⁻³⁰.
-    pub const RECOVERY_CODES_A_DAY: u32 = 100_000;
+    /// The most known sources; of those without failures the one unused for longest goes first.
+    pub const MAX_KNOWN: usize = 12;
 
-    /// Every failure that stands, over all sources.
+    /// Every failure with codes that stands, over all sources.
     #[must_use]
     pub fn total(&self) -> u32 {
-        let known = self.known.iter().map(|source| source.failures.count);
-        known.fold(self.strangers.count, u32::saturating_add)
+        let known = self.known.iter().map(|source| source.lane.failures());
+        known.fold(self.strangers.failures(), u32::saturating_add)
+    }
+
+    /// Failures with recovery codes today, over all sources.
+    #[must_use]
+    pub fn recovery_today(&self) -> u32 {
+        let known = self.known.iter().map(|source| source.lane.recovery);
+        known.fold(self.strangers.recovery, u32::saturating_add)
+    }
+
+    /// The number of the draw that is open for `source`, and a number of its lane to tell draws apart.
+    #[must_use]
+    pub fn draw(&self, source: SourceKey, now: UnixTime) -> (u64, u64) {
+        let known = self.known.iter().find(|known| known.is_at(source, now));
+        known.map_or((0, self.strangers.draw), |known| (known.key.0, known.lane.draw))
     }
 
     /// Seconds from `now` until an attempt from `source` with what `budget` says is judged again; 0 when it is.
@@ -128,52 +162,63 @@ impl FailureCounts {
         throttle: &ThrottlePolicy,
         now: UnixTime,
     ) -> u64 {
-        let cap = throttle.failures_a_day();
-        let (spent, failures) = match (budget, self.known_at(source, now)) {
-            (Budget::RecoveryCodes, _) => {
-                return self.until_tomorrow(self.today.recovery >= Self::RECOVERY_CODES_A_DAY, now);
+        let known = self.known.iter().find(|known| known.is_at(source, now));
+        match (budget, known) {
+            (Budget::RecoveryCodes, _) => 0,
+            (Budget::Fillers, _) => {
+                self.fillers.wait_seconds(throttle, throttle.failures_of_strangers(), now)
             }
-            (Budget::Codes, Some(known)) => (self.today.codes >= cap, known.failures),
-            // Strangers get half of the cap, so that they never use up what the user's own places have.
-            (Budget::Codes, None) => (self.today.strangers >= cap.div_ceil(2), self.strangers),
-        };
-        failures.remaining_wait_seconds(throttle, now).max(self.until_tomorrow(spent, now))
+            (Budget::Codes, Some(known)) => known.lane.wait_seconds(throttle, throttle.failures_a_day(), now),
+            (Budget::Codes, None) => {
+                self.strangers.wait_seconds(throttle, throttle.failures_of_strangers(), now)
+            }
+        }
     }
 
     /// The longest wait of anybody, for those who look.
     #[must_use]
     pub fn longest_wait_seconds(&self, throttle: &ThrottlePolicy, now: UnixTime) -> u64 {
-        let counts = self.known.iter().map(|source| source.failures).chain([self.strangers]);
-        let waits = counts.map(|failures| failures.anchored(now).remaining_wait_seconds(throttle, now));
-        waits.max().unwrap_or(0).max(self.until_tomorrow(self.today.codes >= throttle.failures_a_day(), now))
+        let counts = self.clone().at(now);
+        let known = counts
+            .known
+            .iter()
+            .map(|source| source.lane.wait_seconds(throttle, throttle.failures_a_day(), now));
+        known.max().unwrap_or(0).max(counts.strangers.wait_seconds(
+            throttle,
+            throttle.failures_of_strangers(),
+            now,
+        ))
     }
 
-    /// Counts one failed chain.
-    pub fn charge(&mut self, source: SourceKey, budget: Budget, now: UnixTime) {
-        if budget == Budget::RecoveryCodes {
-            self.today.recovery = self.today.recovery.saturating_add(1);
+    /// Counts one failed try at `chain`.
+    pub fn charge(&mut self, source: SourceKey, budget: Budget, chain: ChainMark, now: UnixTime) {
+        if budget == Budget::Fillers {
+            self.fillers.charge(chain, now);
+            let draw = &mut self.lane_of(source, now).draw;
+            *draw = draw.wrapping_add(1);
             return;
         }
-        self.today.codes = self.today.codes.saturating_add(1);
-        if let Some(known) = self.known.iter_mut().find(|known| known.is_at(source, now)) {
-            known.failures = known.failures.and_one(now);
-        } else {
-            self.strangers = self.strangers.and_one(now);
-            self.today.strangers = self.today.strangers.saturating_add(1);
+        let lane = self.lane_of(source, now);
+        match budget {
+            Budget::RecoveryCodes => lane.recovery = lane.recovery.saturating_add(1),
+            Budget::Codes | Budget::Fillers => {
+                lane.charge(chain, now);
+                lane.draw = lane.draw.wrapping_add(1);
+            }
         }
     }
 
-    /// A chain was passed from `source`: its count is cleared, and it is known from now on. The counts of others
-    /// stand, or each login of the user would give a guesser elsewhere a fresh start.
-    pub fn pass(&mut self, source: SourceKey, now: UnixTime) {
-        if self.known_at(source, now).is_none() {
-            self.strangers = Failures::default();
-        }
-        self.known.retain(|known| known.key != source);
-        while self.known.len() >= Self::MAX_KNOWN {
-            self.known.remove(0);
-        }
-        self.known.push(KnownSource { key: source, failures: Failures::default(), success_at: now });
+    /// `chain` was passed from `source`, which is known from now on. The counts of others stand, or each login of the
+    /// user would give a guesser elsewhere a fresh start.
+    pub fn pass(&mut self, source: SourceKey, chain: ChainMark, now: UnixTime) {
+        let place = self.known.iter().position(|known| known.key == source);
+        let place = place.or_else(|| self.place_to_leave());
+        // What failed at a place that has to go is not forgotten by that.
+        let lane = place.map(|place| self.known.remove(place).lane);
+        let mut lane = lane.unwrap_or_else(|| Lane { day: days(now), ..Lane::default() });
+        lane.forgive(chain);
+        lane.draw = lane.draw.wrapping_add(1);
+        self.known.push(KnownSource { key: source, success_at: now, lane });
     }
 
     /// When a chain was passed from `source`, if none was passed from elsewhere since.
@@ -182,40 +227,42 @@ impl FailureCounts {
         self.known.last().filter(|known| known.is_at(source, now)).map(|known| known.success_at)
     }
 
-    /// Forgets every failure; the sources stay known.
+    /// Forgets every failure; the sources stay known and the draws as they are.
     pub fn forget(&mut self) {
-        self.strangers = Failures::default();
-        self.today = DayCount::default();
-        for known in &mut self.known {
-            known.failures = Failures::default();
+        for lane in self.lanes() {
+            *lane = Lane { draw: lane.draw, ..Lane::default() };
         }
     }
 
-    /// The same counts at `now`: a new day begins at none, and what a clock that once stood ahead left in the
-    /// future is moved to the present, so that it locks nobody out for longer than the wait itself. Nothing
+    /// The same counts at `now`: each new day takes one failure away, and what a clock that once stood ahead left in
+    /// the future is moved to the present, so that it locks nobody out for longer than the wait itself. Nothing
     /// becomes more permissive by a clock that is turned back.
     #[must_use]
     pub fn at(mut self, now: UnixTime) -> Self {
-        self.strangers = self.strangers.anchored(now);
+        for lane in self.lanes() {
+            lane.move_to(now);
+        }
         for known in &mut self.known {
-            known.failures = known.failures.anchored(now);
             known.success_at = known.success_at.min(now);
         }
-        let day = now.seconds() / SECONDS_A_DAY;
-        if self.today.day < day {
-            self.today = DayCount { day, ..DayCount::default() };
-        }
-        self.today.day = day;
         self
     }
 
-    fn known_at(&self, source: SourceKey, now: UnixTime) -> Option<&KnownSource> {
-        self.known.iter().find(|known| known.is_at(source, now))
+    /// The known source that goes for a new one: of those with the fewest failures the one unused for longest. A place
+    /// where somebody guesses stays, or the user's logins elsewhere would give the guesser fresh starts.
+    fn place_to_leave(&self) -> Option<usize> {
+        let places = (0..).zip(&self.known).filter(|_| self.known.len() >= Self::MAX_KNOWN);
+        places.min_by_key(|(_, known)| known.lane.failures()).map(|(place, _)| place)
     }
 
-    fn until_tomorrow(&self, spent: bool, now: UnixTime) -> u64 {
-        let tomorrow = self.today.day.saturating_add(1).saturating_mul(SECONDS_A_DAY);
-        if spent { UnixTime::from_seconds(tomorrow).seconds_since(now) } else { 0 }
+    fn lanes(&mut self) -> impl Iterator<Item = &mut Lane> {
+        let known = self.known.iter_mut().map(|known| &mut known.lane);
+        [&mut self.strangers, &mut self.fillers].into_iter().chain(known)
+    }
+
+    fn lane_of(&mut self, source: SourceKey, now: UnixTime) -> &mut Lane {
+        let known = self.known.iter_mut().find(|known| known.is_at(source, now));
+        known.map_or(&mut self.strangers, |known| &mut known.lane)
     }
 }
 
@@ -225,25 +272,81 @@ impl KnownSource {
     }
 }
 
-impl Failures {
-    /// Counts one more.
+impl Lane {
+    /// The most chains with a count of their own in one lane.
+    pub const MAX_CHAINS: usize = 3;
+    /// How many failures one success gives back.
+    pub const FORGIVEN_AT_ONCE: u32 = 3;
+    /// How many failures all successes of a day give back.
+    pub const FORGIVEN_A_DAY: u32 = 6;
+
+    /// Failures that stand.
     #[must_use]
-    pub const fn and_one(self, now: UnixTime) -> Self {
-        Self { count: self.count.saturating_add(1), last_at: now }
+    pub fn failures(&self) -> u32 {
+        self.chains.iter().map(|chain| chain.count).fold(0, u32::saturating_add)
     }
 
-    /// Seconds from `now` until an attempt is judged again; 0 when it is.
+    /// Seconds from `now` until codes are judged again here, with so many failures a day; 0 when they are.
     ///
-    /// While the clock stands before the last failure the whole wait is still to come: a clock that was
-    /// turned back never makes the throttle more permissive.
-    #[must_use]
-    pub fn remaining_wait_seconds(self, throttle: &ThrottlePolicy, now: UnixTime) -> u64 {
-        throttle.wait_seconds_after(self.count).saturating_sub(now.seconds_since(self.last_at))
+    /// While the clock stands before the last failure the whole wait is still to come: a clock that was turned back
+    /// never makes the throttle more permissive.
+    fn wait_seconds(&self, throttle: &ThrottlePolicy, a_day: u32, now: UnixTime) -> u64 {
+        let wait =
+            throttle.wait_seconds_after(self.failures()).saturating_sub(now.seconds_since(self.last_at));
+        let tomorrow = UnixTime::from_seconds(self.day.saturating_add(1).saturating_mul(SECONDS_A_DAY));
+        wait.max(if self.today >= a_day { tomorrow.seconds_since(now) } else { 0 })
     }
 
-    /// The same failures with a last one in the future moved to `now`.
-    #[must_use]
-    pub fn anchored(self, now: UnixTime) -> Self {
-        Self { last_at: self.last_at.min(now), ..self }
+    fn charge(&mut self, chain: ChainMark, now: UnixTime) {
+        self.today = self.today.saturating_add(1);
+        self.last_at = now;
+        let same = self.chains.iter().position(|known| known.chain.key == chain.key);
+        let full = self.chains.len() >= Self::MAX_CHAINS;
+        let hardest =
+            (0..).zip(&self.chains).max_by_key(|(_, known)| known.chain.hardness).map(|(place, _)| place);
+        // Where there is no room it is counted where it is forgiven last.
+        match same.or(hardest.filter(|_| full)).and_then(|place| self.chains.get_mut(place)) {
+            Some(known) => {
+                known.count = known.count.saturating_add(1);
+                known.chain.hardness = known.chain.hardness.max(chain.hardness);
+                known.chain.key = if same.is_some() { known.chain.key } else { 0 };
+            }
+            None => self.chains.push(ChainFailures { chain, count: 1 }),
+        }
     }
+
+    /// Gives back a few failures of `chain`, which was passed, or of easier ones.
+    fn forgive(&mut self, chain: ChainMark) {
+        let left_today = Self::FORGIVEN_A_DAY.saturating_sub(self.forgiven);
+        let mut left = Self::FORGIVEN_AT_ONCE.min(left_today);
+        for known in &mut self.chains {
+            if known.chain.key == chain.key || known.chain.hardness < chain.hardness {
+                let taken = left.min(known.count);
+                known.count = known.count.saturating_sub(taken);
+                left = left.saturating_sub(taken);
+                self.forgiven = self.forgiven.saturating_add(taken);
+            }
+        }
+        self.chains.retain(|known| known.count > 0);
+    }
+
+    fn move_to(&mut self, now: UnixTime) {
+        self.last_at = self.last_at.min(now);
+        let today = days(now);
+        if self.day < today {
+            let mut passed = u32::try_from(today.saturating_sub(self.day)).unwrap_or(u32::MAX);
+            for known in &mut self.chains {
+                let taken = passed.min(known.count);
+                known.count = known.count.saturating_sub(taken);
+                passed = passed.saturating_sub(taken);
+            }
+            self.chains.retain(|known| known.count > 0);
+            (self.today, self.forgiven, self.recovery) = (0, 0, 0);
+        }
+        self.day = today;
+    }
+}
+
+const fn days(time: UnixTime) -> u64 {
+    time.seconds() / SECONDS_A_DAY
 }

@@ -49,35 +49,51 @@ pub fn judge(
     state: &mut LoginState,
     circumstances: &Circumstances<'_>,
 ) -> Vec<StepOutcome> {
-    let Circumstances { request, throttle, now, another_account } = *circumstances;
+    let Circumstances { request, now, another_account, .. } = *circumstances;
     // The record may have changed hands while the claimant was at the prompt.
     let another_account = another_account || !record.is_of(request.uid());
     let source = SourceKey::of(request, &state.draw_key);
     state.failures = std::mem::take(&mut state.failures).at(now);
     let home = state.failures.last_passed_from(source, now);
     let bypassed = chain.is_bypassed();
-    let mut bench = Bench { chain, record, state: state.clone(), home, bypassed };
-    let mut outcomes: Vec<StepOutcome> = chain
-        .next_batch()
-        .zip(answers)
-        .map(|(step, answer)| bench.judge_step(step, answer))
-        .map(|outcome| if another_account { outcome.refused(Refusal::AnotherAccount) } else { outcome })
-        .collect();
+    let mut bench = Bench { chain, record, state: state.clone(), home, another_account, bypassed };
+    let mut outcomes: Vec<StepOutcome> =
+        chain.next_batch().zip(answers).map(|(step, answer)| bench.judge_step(step, answer)).collect();
 
-    let wait = |budget| state.failures.wait_seconds(source, budget, throttle, now);
-    let wait_seconds = budgets_of(&outcomes).into_iter().map(wait).max().unwrap_or(0);
+    let is_filler = |outcome: &StepOutcome| outcome.result == Err(Refusal::SshdJunk);
     let mut charged = false;
+    let wait_seconds = wait_seconds(chain, &outcomes, state, source, circumstances);
     if wait_seconds > 0 {
         outcomes = refuse_all(outcomes, Refusal::Throttled { wait_seconds });
-    } else if chain.is_genuine() && outcomes.iter().any(|outcome| outcome.result == Err(Refusal::SshdJunk)) {
-        // sshd would refuse this user whatever we say; nobody guessed, so nothing is charged.
+    } else if outcomes.iter().any(is_filler) {
+        // sshd would refuse this user whatever we say; nobody guessed, so no count of codes moves. What others would
+        // be asked next is asked here too.
         outcomes = refuse_all(outcomes, Refusal::SshdJunk);
+        state.failures.charge(source, Budget::Fillers, chain.mark(), now);
     } else {
         charged = charge(&mut bench.state, chain, &outcomes, source, now);
         *state = bench.state;
     }
     keep(state, chain, &outcomes, circumstances, charged);
     outcomes
+}
+
+/// Seconds until these answers are judged. Recovery codes are, at any time, and so are the codes beside a right one: a
+/// wait that others brought about must not make it worthless.
+fn wait_seconds(
+    chain: &Chain,
+    outcomes: &[StepOutcome],
+    state: &LoginState,
+    source: SourceKey,
+    circumstances: &Circumstances<'_>,
+) -> u64 {
+    let is_recovered = |outcome: &StepOutcome| outcome.by != AnsweredBy::Code && outcome.result.is_ok();
+    if chain.is_recovered() || outcomes.iter().any(is_recovered) {
+        return 0;
+    }
+    let wait =
+        |budget| state.failures.wait_seconds(source, budget, circumstances.throttle, circumstances.now);
+    budgets_of(outcomes).into_iter().map(wait).max().unwrap_or(0)
 }
 
 /// Writes one failure or, at the end of a whole chain, the success; says whether it was a failure. Codes that were
@@ -91,24 +107,20 @@ fn charge(
 ) -> bool {
     let wrong: Vec<&StepOutcome> = outcomes.iter().filter(|outcome| outcome.result.is_err()).collect();
     let replayed = |outcome: &&StepOutcome| outcome.result == Err(Refusal::ReplayFromSource);
-    // Nor does the draw move: it would be moved for nothing.
     if !wrong.is_empty() && wrong.iter().all(replayed) {
         return false;
-    }
-    if chain.is_untouched() {
-        state.attempt = state.attempt.wrapping_add(1);
     }
     let complete = outcomes.len() == chain.next_batch().count();
     if complete && wrong.is_empty() {
         if chain.next_batch_is_last() {
-            state.failures.pass(source, now);
+            state.failures.pass(source, chain.mark(), now);
             state.last_success = Some(now);
         }
         return false;
     }
     #[cfg(not(mfa_fault = "charge-forgotten"))]
     for budget in budgets_of(wrong) {
-        state.failures.charge(source, budget, now);
+        state.failures.charge(source, budget, chain.mark(), now);
     }
     true
 }
@@ -152,9 +164,10 @@ fn keep(
 fn budgets_of<'a>(outcomes: impl IntoIterator<Item = &'a StepOutcome>) -> Vec<Budget> {
     let mut budgets = Vec::with_capacity(2);
     for outcome in outcomes {
-        let budget = match outcome.by {
-            AnsweredBy::Code => Budget::Codes,
-            AnsweredBy::RecoveryCode | AnsweredBy::BypassCode => Budget::RecoveryCodes,
+        let budget = match (&outcome.result, outcome.by) {
+            (Err(Refusal::SshdJunk), _) => Budget::Fillers,
+            (_, AnsweredBy::Code) => Budget::Codes,
+            (_, AnsweredBy::RecoveryCode | AnsweredBy::BypassCode) => Budget::RecoveryCodes,
         };
         if !budgets.contains(&budget) {
             budgets.push(budget);
@@ -178,6 +191,8 @@ struct Bench<'a> {
     state: LoginState,
     /// When a chain was last passed from where the answers come from, if none was passed from elsewhere since.
     home: Option<UnixTime>,
+    /// Whether the account is known not to be the one that enrolled.
+    another_account: bool,
     /// Whether the bypass code was taken for a step before.
     bypassed: bool,
 }
@@ -186,14 +201,18 @@ impl Bench<'_> {
     fn judge_step(&mut self, step: &Step, answer: &Answer) -> StepOutcome {
         let enrolled = self.record.credential(&step.factor).filter(|_| self.chain.is_genuine());
         let digits = enrolled.map_or_else(Digits::default, |credential| credential.digits);
+        let can_pass = enrolled.is_some() && !self.another_account;
         let (by, verified) = match answer.response.shape(digits) {
             Shape::SshdJunk => (AnsweredBy::Code, Err(Refusal::SshdJunk)),
             Shape::Malformed => (AnsweredBy::Code, Err(Refusal::Malformed)),
-            Shape::Recovery(code) => self.judge_recovery_code(&code, answer.at),
+            Shape::Recovery(code) => self.judge_recovery_code(&code, can_pass, answer.at),
             Shape::Code(code) => (AnsweredBy::Code, self.judge_code(&code, step, enrolled, answer.at)),
         };
         // The one place that makes a proof. Someone who has not enrolled the factor passes by no answer.
         let result = match (verified, enrolled) {
+            // What sshd sends says nothing of who is meant.
+            (Err(Refusal::SshdJunk), _) => Err(Refusal::SshdJunk),
+            (_, _) if self.another_account => Err(Refusal::AnotherAccount),
             (Ok(()), Some(_)) => Ok(StepProof::assertion(step, self.chain.attempt())),
             (Err(refusal), Some(_)) => Err(refusal),
             (_, None) => Err(Refusal::Unenrolled),
@@ -242,9 +261,12 @@ impl Bench<'_> {
         }
     }
 
+    /// A code is used up only where the step can pass by it.
+    /// A code is used up only where the step can pass by it.
     fn judge_recovery_code(
         &mut self,
         code: &RecoveryCode,
+        can_pass: bool,
         now: UnixTime,
     ) -> (AnsweredBy, Result<(), Refusal>) {
         // The same work where no set was made, nor a bypass code.
@@ -252,10 +274,14 @@ impl Bench<'_> {
         let set = self.record.recovery().unwrap_or(&decoy);
         let bypass = self.state.bypass.unwrap_or_else(BypassCode::decoy);
         let (place, is_bypass) = (set.find(code), bypass.is(code));
-        if is_bypass {
-            return (AnsweredBy::BypassCode, self.take_bypass(bypass, now));
-        }
-        (AnsweredBy::RecoveryCode, self.take_recovery_code(set, place, now))
+        let by = if is_bypass { AnsweredBy::BypassCode } else { AnsweredBy::RecoveryCode };
+        let taken = match by {
+            // The step is refused for that.
+            _ if !can_pass => Err(Refusal::Unenrolled),
+            AnsweredBy::BypassCode => self.take_bypass(bypass, now),
+            _ => self.take_recovery_code(set, place, now),
+        };
+        (by, taken)
     }
 
     /// It is good for one chain: every step of the one that took it first.

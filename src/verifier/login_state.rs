@@ -10,11 +10,9 @@ use super::time::UnixTime;
 /// The changing half of an enrolment. Written at every judgement, before its outcome is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoginState {
-    /// The number of the attempt that is open; it seeds the draw and moves on when an attempt is judged.
-    pub attempt: u64,
     /// Random, made with the state: what makes draws unpredictable.
     pub draw_key: DrawKey,
-    /// Failed chains that stand.
+    /// Failed chains that stand, and the draws that are open.
     pub failures: FailureCounts,
     /// When a whole chain was last passed.
     pub last_success: Option<UnixTime>,

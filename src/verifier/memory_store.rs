@@ -48,7 +48,7 @@ impl Store for MemoryStore {
         let (record, state) = users.entry(user.to_owned()).or_insert_with(unknown);
         let enrolled = record.credentials().iter().map(|it| (it.factor.clone(), it.moving)).collect();
         let (uid, user) = (record.uid(), user.to_owned());
-        Ok(Claimant { user, uid, enrolled, attempt: state.attempt, draw_key: state.draw_key })
+        Ok(Claimant { user, uid, enrolled, failures: state.failures.clone(), draw_key: state.draw_key })
     }
 
     fn enrolled_as(&self, uid: u32) -> Result<Option<String>, StoreFailure> {

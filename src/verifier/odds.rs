@@ -3,7 +3,9 @@
 //! One try passes a step with probability *accepted codes* / 10^*digits*; a chain wants all of its steps right in one
 //! try, so the probabilities multiply. The throttle says how many tries fit into a time.
 
+use super::failures::{Budget, ChainMark, FailureCounts, Lane, SourceKey};
 use super::policy::{ChainSpec, Factor, FactorKind, ThrottlePolicy};
+use super::time::UnixTime;
 
 /// The probability that one try at the chain passes, at the factors that are easiest to guess.
 #[must_use]
@@ -21,25 +23,93 @@ pub fn chance_of_any(one: f64, tries: u64) -> f64 {
     -f64::exp_m1(f64::from(tries) * f64::ln_1p(-one))
 }
 
-/// How many tries of a guesser from one count are judged within `seconds`, each made as soon as its wait is over,
-/// and none of them right.
+/// The probability that one try passes for somebody who has the key of one factor, the hardest to guess.
 #[must_use]
-pub fn tries_within(seconds: u64, throttle: &ThrottlePolicy) -> u64 {
-    let (mut tries, mut at) = (0_u64, 0_u64);
-    while at < seconds {
-        tries = tries.saturating_add(1);
-        let failures = u32::try_from(tries).unwrap_or(u32::MAX);
-        at = at.saturating_add(throttle.wait_seconds_after(failures));
-        if tries >= MOST_TRIES {
-            break;
+pub fn chance_with_one_key(chain: &ChainSpec) -> f64 {
+    let mut chances: Vec<f64> = chain.factors().map(chance_of_one_code).collect();
+    chances.sort_by(|one, other| other.total_cmp(one));
+    chances.iter().take(chain.required_steps().saturating_sub(1)).product()
+}
+
+/// Where a guesser sits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seat {
+    /// Anywhere the user never logged in from.
+    Elsewhere,
+    /// At a place that the user logs in from, and as often as helps the guesser.
+    SamePlace,
+}
+
+/// How many tries of a guesser are judged within `seconds`, each made as soon as its wait is over and none of them
+/// right, whatever the user does meanwhile.
+#[must_use]
+pub fn tries_within(seconds: u64, throttle: &ThrottlePolicy, seat: Seat) -> u64 {
+    match seat {
+        Seat::Elsewhere => play(seconds, throttle, seat, u32::MAX),
+        // The user's logins help most where each gives back as much as it can, or where there is a wait.
+        Seat::SamePlace => {
+            let eager = play(seconds, throttle, seat, Lane::FORGIVEN_AT_ONCE);
+            eager.max(play(seconds, throttle, seat, u32::MAX))
         }
     }
-    let days = seconds.div_ceil(86_400).max(1);
-    tries.min(u64::from(throttle.failures_a_day().div_ceil(2)).saturating_mul(days))
 }
+
+/// Plays it against the true counts. The user logs in where there is a wait, or `helped_at` failures stand.
+fn play(seconds: u64, throttle: &ThrottlePolicy, seat: Seat, helped_at: u32) -> u64 {
+    let (source, chain) = (SourceKey::from_number(1), ChainMark { key: 1, hardness: 0 });
+    // From noon on, so that a day holds parts of two.
+    let mut now = UnixTime::from_seconds(NOON);
+    let end = now.plus_seconds(seconds);
+    let mut counts = FailureCounts::default();
+    if seat == Seat::SamePlace {
+        counts.pass(source, chain, now);
+    }
+    let mut tries = 0_u64;
+    while now < end && tries < MOST_TRIES {
+        counts = counts.at(now);
+        let waits = |counts: &FailureCounts| counts.wait_seconds(source, Budget::Codes, throttle, now);
+        while seat == Seat::SamePlace && (waits(&counts) > 0 || counts.total() >= helped_at) {
+            let before = counts.total();
+            counts.pass(source, chain, now);
+            if counts.total() == before {
+                break;
+            }
+        }
+        let wait = waits(&counts);
+        if wait > 0 {
+            now = now.plus_seconds(wait.min(until_midnight(now)));
+            continue;
+        }
+        counts.charge(source, Budget::Codes, chain, now);
+        tries = tries.saturating_add(1);
+    }
+    tries
+}
+
+/// Midnight takes a failure away, so a wait may end with it.
+const fn until_midnight(now: UnixTime) -> u64 {
+    DAY.saturating_sub(now.seconds() % DAY)
+}
+
+const DAY: u64 = 86_400;
+const NOON: u64 = 20_000 * DAY + DAY / 2;
 
 /// No policy lets more through in a year; it ends the count where nothing has to wait.
 const MOST_TRIES: u64 = 10_000_000;
+
+/// How hard it is to guess the codes of all `factors` in one try: bits, rounded down.
+#[must_use]
+pub fn hardness<'a>(factors: impl Iterator<Item = &'a Factor>) -> u8 {
+    let bits = factors.map(|factor| {
+        let accepted = match factor.kind {
+            FactorKind::Totp { window } => u64::from(window).saturating_mul(2).saturating_add(1),
+            FactorKind::Hotp { look_ahead } => u64::from(look_ahead),
+        };
+        let codes = 10_u64.saturating_pow(u32::from(factor.enrolment.digits.count()));
+        codes.checked_div(accepted).and_then(u64::checked_ilog2).unwrap_or(0)
+    });
+    u8::try_from(bits.sum::<u32>()).unwrap_or(u8::MAX)
+}
 
 fn chance_of_one_code(factor: &Factor) -> f64 {
     let accepted = match factor.kind {
@@ -55,7 +125,6 @@ mod tests {
     use crate::verifier::policy::Policy;
 
     const HOUR: u64 = 3600;
-    const DAY: u64 = 24 * HOUR;
 
     fn policy(text: &str) -> Policy {
         Policy::parse(text, "policy.toml").expect("a policy")
@@ -64,9 +133,10 @@ mod tests {
     #[test]
     fn the_schedule_lets_through_as_many_tries_as_published() {
         let throttle = ThrottlePolicy::default();
-        for (seconds, tries) in [(HOUR, 12), (DAY, 41), (7 * DAY, 103), (365 * DAY, 461)] {
-            assert_eq!(tries_within(seconds, &throttle), tries, "{seconds} s");
-        }
+        let tries =
+            |seat| [HOUR, DAY, 7 * DAY, 365 * DAY].map(|seconds| tries_within(seconds, &throttle, seat));
+        assert_eq!(tries(Seat::Elsewhere), [12, 24, 96, 465]);
+        assert_eq!(tries(Seat::SamePlace), [18, 42, 155, 2661]);
     }
 
     #[test]
@@ -102,7 +172,7 @@ mod tests {
         assert!((charged - accepted / codes).abs() < 1e-12);
         // Who knows the code types it for nothing and learns that it is used: the best guess among the others.
         let informed = accepted / (codes - 1.0);
-        let tries = tries_within(365 * DAY, one.throttle());
+        let tries = tries_within(365 * DAY, one.throttle(), Seat::Elsewhere);
         let gain = chance_of_any(informed, tries) - chance_of_any(charged, tries);
         assert!((0.0..1e-8).contains(&gain), "{gain}");
     }
@@ -111,6 +181,7 @@ mod tests {
     fn a_day_has_a_cap_even_where_nothing_has_to_wait() {
         let text = "required_steps = 1\n[[factors]]\nid = \"a\"\ntype = \"totp\"\n[throttle]\nfree_failures = 20\nfirst_wait_seconds = 1\n\
                     longest_wait_seconds = 1\nlong_after = 10000\nlock_after = 10000\nfailures_a_day = 100\n";
-        assert_eq!(tries_within(2 * DAY, policy(text).throttle()), 100);
+        // From noon to noon is two half days.
+        assert_eq!(tries_within(DAY, policy(text).throttle(), Seat::Elsewhere), 100);
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::credential::MovingFactor;
 use super::event::Event;
+use super::failures::FailureCounts;
 use super::login_state::{DrawKey, LoginState};
 use super::policy::{Factor, FactorId};
 use super::record::UserRecord;
@@ -76,8 +77,8 @@ pub struct Claimant {
     pub uid: Option<u32>,
     /// The factors enrolled and their kind; none for an unknown user.
     pub enrolled: Vec<(FactorId, MovingFactor)>,
-    /// The number of the open attempt.
-    pub attempt: u64,
+    /// What failed, and which draw is open from where.
+    pub failures: FailureCounts,
     /// What seeds the draws.
     pub draw_key: DrawKey,
 }

@@ -35,6 +35,8 @@ pub enum DenyReason {
     Step(Refusal),
     /// An answer came for a step that was not expected.
     Breach,
+    /// The answer came when the attempt was too old. It was not judged.
+    TooLate,
     /// The conversation ended without an answer.
     Conversation(String),
     /// The store could not be read or written; nothing was told to the claimant.
@@ -53,6 +55,7 @@ impl DenyReason {
             Self::Rule(_) => "rule",
             Self::Step(refusal) => refusal.word(),
             Self::Breach => "breach",
+            Self::TooLate => "too-late",
             Self::Conversation(_) => "conversation",
             Self::Store(_) => "store",
             Self::Accounts(_) => "accounts",
@@ -79,6 +82,9 @@ impl DenyReason {
                 Some(Cow::Borrowed(detail))
             }
             Self::Step(refusal) => refusal.detail(),
+            Self::TooLate => {
+                Some(Cow::Borrowed("the attempt was older than `attempt_seconds` of the policy allows"))
+            }
             Self::Rule(_) | Self::Breach | Self::ClaimantChanged => None,
         }
     }

@@ -5,11 +5,15 @@
 #[cfg(test)]
 mod enroll;
 #[cfg(test)]
+#[path = "../failed/mod.rs"]
+mod failed;
+#[cfg(test)]
 mod odds;
 #[cfg(test)]
 mod recovery;
 #[cfg(test)]
 mod resync;
+#[cfg(test)]
 mod revoke;
 #[cfg(test)]
 mod scratch;

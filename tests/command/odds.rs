@@ -3,20 +3,24 @@
 use super::scratch::Scratch;
 
 #[test]
-fn a_wider_window_is_easier_to_guess_and_a_shorter_wait_lets_more_tries_through() {
+fn each_guesser_has_odds_and_more_free_failures_let_more_tries_through() {
     let scratch = Scratch::new();
     let plain = scratch.run("odds --json").expect(0).json();
     let text = std::fs::read_to_string(scratch.path("policy.toml")).expect("the policy");
-    scratch.write("policy.toml", &format!("{text}\n[throttle]\nfree_failures = 20\n"));
+    scratch.write("policy.toml", &format!("{text}\n[throttle]\nfree_failures = 20\nfailures_a_day = 100\n"));
     let eager = scratch.run("odds --json").expect(0).json();
-    assert_eq!(
-        (&plain["tries"]["hour"], &plain["tries"]["day"], &plain["tries"]["year"]),
-        (&12.into(), &41.into(), &461.into())
-    );
-    assert!(eager["tries"]["hour"].as_u64() > plain["tries"]["hour"].as_u64(), "{eager}");
-    let chance = |facts: &serde_json::Value| facts["chains"][0]["within"]["day"].as_f64().expect("a number");
-    assert!(chance(&eager) > chance(&plain), "{eager} {plain}");
-    assert!(scratch.run("odds").expect(0).mentions("tries judged"));
+    let tries = |facts: &serde_json::Value, place: usize| facts["guessers"][place]["tries"].clone();
+    let names: Vec<&str> =
+        (0..3).map(|place| plain["guessers"][place]["guesser"].as_str().expect("a name")).collect();
+    assert_eq!(names, ["elsewhere", "same_place", "one_key_stolen"]);
+    assert_eq!(tries(&plain, 0), tries(&plain, 2));
+    assert!(tries(&plain, 1)["year"].as_u64() > tries(&plain, 0)["year"].as_u64(), "{plain}");
+    let chance = |facts: &serde_json::Value, place: usize| {
+        facts["guessers"][place]["chains"][0]["within"]["year"].as_f64().expect("a number")
+    };
+    assert!(chance(&plain, 1) > chance(&plain, 0) && chance(&plain, 2) > chance(&plain, 0), "{plain}");
+    assert!(tries(&eager, 0)["day"].as_u64() > tries(&plain, 0)["day"].as_u64(), "{eager} {plain}");
+    assert!(scratch.run("odds").expect(0).mentions("from elsewhere, knowing nothing"));
 }
 
 /// No figure is typed by hand there.
@@ -26,7 +30,7 @@ fn the_threat_model_shows_what_is_printed_for_the_shipped_policy() {
     scratch.write("policy.toml", include_str!("../../conf/policy.toml"));
     let printed = scratch.run("odds").expect(0).stdout;
     let table = printed.split("\n\n").next().expect("a table");
-    assert!(table.lines().count() == 3, "{table}");
+    assert!(table.lines().count() == 7, "{table}");
     assert!(include_str!("../../docs/threat-model.md").contains(&format!("```\n{table}\n```\n")), "{table}");
 }
 

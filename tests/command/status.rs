@@ -1,8 +1,8 @@
 //! `status`: facts for people and scripts.
 
-use pam_mfa_chain::verifier::failures::Failures;
 use pam_mfa_chain::verifier::time::UnixTime;
 
+use super::failed::failed;
 use super::scratch::{OTHER_SECRET, SECRET, Scratch, now};
 
 #[test]
@@ -38,7 +38,7 @@ fn what_logins_changed_is_shown() {
     scratch.run("recovery alice --count 3").expect(0);
     let now = UnixTime::from_seconds(now());
     scratch.change_state("alice", |record, state| {
-        state.failures.strangers = Failures { count: 7, last_at: now };
+        state.failures.strangers = failed(7, now);
         state.last_success = Some(UnixTime::from_seconds(1_795_348_800));
         let credential = record.credentials().first().expect("credential");
         state.burn(credential, 1, UnixTime::from_seconds(951_782_400));

@@ -1,10 +1,10 @@
 //! `unlock`: waits lifted, lost states made anew.
 
-use pam_mfa_chain::verifier::failures::Failures;
 use pam_mfa_chain::verifier::recovery::{RecoveryCode, RecoveryHash};
 use pam_mfa_chain::verifier::time::UnixTime;
 use pam_mfa_chain::verifier::username::Username;
 
+use super::failed::failed;
 use super::scratch::{OTHER_SECRET, SECRET, Scratch, hotp, now};
 
 #[test]
@@ -13,7 +13,7 @@ fn failures_are_forgotten_and_used_codes_stay_used() {
     scratch.enroll("alice", "phone", SECRET);
     let now = UnixTime::from_seconds(now());
     scratch.change_state("alice", |record, state| {
-        state.failures.strangers = Failures { count: 50, last_at: now };
+        state.failures.strangers = failed(50, now);
         state.burn(record.credentials().first().expect("credential"), 5, now);
     });
     assert_ne!(scratch.status("alice")["wait_seconds"], 0);

@@ -5,7 +5,7 @@ FAULTS ?=
 FAULTS_SCALE ?= 1
 faults_run = FAULTS="$(FAULTS)" FAULTS_MODULE=$(CURDIR)/build/pam_mfa_chain.so $(CARGO) test --locked --test faults
 
-.PHONY: faults test-faults
+.PHONY: faults test-faults guessers
 
 faults: build
 	@tools/require test
@@ -16,3 +16,7 @@ faults: build
 test-faults: build
 	@tests/faults/require
 	FAULTS_SCALE=0.1 FAULTS_FIGURES= $(faults_run)
+
+# Guessers with plans of their own against the true counts, for years: what odds prints has to hold. make test plays a few.
+guessers:
+	GUESSERS=$(or $(GUESSERS),500) GUESSER_YEARS=$(or $(GUESSER_YEARS),3) $(CARGO) test --locked --release --test guessers -- --nocapture

@@ -33,7 +33,7 @@ impl SmallDisk {
         let folder = tempfile::tempdir_in("/dev/shm").expect("memory");
         let place = folder.path().join("small");
         std::fs::create_dir(&place).expect("a folder");
-        run("mount", &["-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs"], &place);
+        run("mount", &["-t", "tmpfs", "-o", "size=8m,mode=755", "tmpfs"], &place);
         let stage = Stage::below(&place, TWO_COUNTERS);
         scene::furnish(&stage, context);
         Self { place, stage: Some(stage), _folder: folder }

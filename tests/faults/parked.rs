@@ -6,9 +6,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use pam_mfa_chain::verifier::odds::{Seat, tries_within};
+use pam_mfa_chain::verifier::policy::Policy;
+
 use crate::plan::Context;
 use crate::scene::{self, Answers, Codes, UNCHARGED, UNREADABLE, UNRECORDED, UNSAFE_GRANT, UNTOUCHED};
-use crate::stage::Stage;
+use crate::stage::{Stage, TWO_COUNTERS};
 use crate::tally::{Tally, share_out};
 use crate::trace;
 
@@ -86,15 +89,17 @@ fn under_attack(context: &Context) -> Tally {
     for slice in 0..slices {
         let address = |number: u64| format!("alice\trhost=198.51.100.{}\ttext:{wrong}", number % 200 + 1);
         let jobs: Vec<String> = (0..guesses / slices).map(|number| address(slice + number)).collect();
-        let before = stage.failures("alice");
+        // Each failure moves the draw of strangers by one; the failures that stand become fewer by themselves.
+        let draw = || stage.state("alice").expect("a state").failures.strangers.draw;
+        let before = draw();
         let time = began + 1 + slice * A_DAY / slices;
         let played =
             crate::clock::at(stage.play_written("strict"), time).switch("--brief").jobs(&jobs).run_here();
         tally.count += jobs.len() as u64;
-        judged += stage.failures("alice") - before;
+        judged += draw() - before;
         tally.blame_if(played.report()["codes"]["0"] != serde_json::Value::Null, UNSAFE_GRANT, "a guess");
         // Just after a guess was judged, strangers have to wait; and at the end.
-        if stage.failures("alice") > before || slice + 1 == slices {
+        if draw() > before || slice + 1 == slices {
             let code = login(logins, time + 1).run_here().code();
             tally.blame_if(
                 code != 0,
@@ -105,10 +110,15 @@ fn under_attack(context: &Context) -> Tally {
         }
     }
     tally.figure("logins of the victim meanwhile", logins);
-    // SECURITY.md: 41 in a day of one lane, and half of the cap of a day for strangers.
-    tally.blame_if(judged > 60, BEYOND, &judged.to_string());
+    tally.blame_if(judged > most_within(A_DAY), BEYOND, &judged.to_string());
     tally.figure(format!("of {guesses} guesses from 200 addresses in a day judged"), judged);
     tally
+}
+
+/// What `mfa-chain odds` prints for a guesser elsewhere, under the policy of the stage.
+fn most_within(seconds: u64) -> u64 {
+    let policy = Policy::parse(TWO_COUNTERS, "policy.toml").expect("a policy");
+    tries_within(seconds, policy.throttle(), Seat::Elsewhere)
 }
 
 fn logins(stage: &Stage, codes: &Codes, from: usize, count: usize, tally: &mut Tally) -> Duration {

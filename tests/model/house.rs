@@ -128,6 +128,7 @@ struct Terminal<'a> {
     /// The factors it must ask for, and whether the user has them.
     asked: Vec<usize>,
     genuine: bool,
+    begun: u64,
     step: usize,
     waiting: Vec<(usize, String, u64)>,
 }
@@ -181,7 +182,15 @@ impl<'a> Life<'a> {
         let mine: Vec<usize> = self.reference.keys.keys().copied().take(2).collect();
         let genuine = mine.len() == 2;
         let asked = if genuine { mine } else { vec![0, 1] };
-        Terminal { attempt: begin(self.engine, source), source, asked, genuine, step: 0, waiting: Vec::new() }
+        Terminal {
+            attempt: begin(self.engine, source),
+            source,
+            asked,
+            genuine,
+            begun: self.now(),
+            step: 0,
+            waiting: Vec::new(),
+        }
     }
 
     /// Answers the next prompt; what is left of the login.
@@ -194,6 +203,9 @@ impl<'a> Life<'a> {
         let submitted =
             open.attempt.submit(&format!("f{factor}"), response(&text)).expect("the factor expected");
         let after = self.house.state_bytes();
+        if self.is_too_late(open.begun, &submitted, before == after) {
+            return None;
+        }
         open.step += 1;
         if self.house.conceal && open.step == 1 {
             let Submission::NextStep(attempt) = submitted else {
@@ -202,9 +214,8 @@ impl<'a> Life<'a> {
             assert_eq!(before, after, "written before anything was judged");
             return Some(Terminal { attempt, ..open });
         }
-        let (source, genuine) = (open.source, open.genuine);
-        let answers = std::mem::take(&mut open.waiting);
-        let batch = Batch { answers, source, now: self.now(), genuine, is_last: open.step == 2 };
+        let (answers, is_last) = (std::mem::take(&mut open.waiting), open.step == 2);
+        let batch = Batch { answers, source: open.source, now: self.now(), genuine: open.genuine, is_last };
         let mut next = self.reference.clone();
         let expected = next.judge(&batch, code);
         if self.is_on_disk_after(crash, &before, &after) {
@@ -224,6 +235,20 @@ impl<'a> Life<'a> {
             }
         }
         None
+    }
+
+    /// An attempt older than five minutes is over, and nothing was judged.
+    fn is_too_late(
+        &self,
+        begun: u64,
+        submitted: &Submission<'a, FileStore, SetClock, Listed, NoAudit>,
+        unchanged: bool,
+    ) -> bool {
+        let too_late = self.now().abs_diff(begun) > 300;
+        let refused = matches!(submitted, Submission::Reset(DenyReason::TooLate));
+        assert_eq!(too_late, refused, "{submitted:?}");
+        assert!(!too_late || unchanged, "too late, and judged");
+        too_late
     }
 
     /// Does to the file what the crash does; whether the judgement survives it.

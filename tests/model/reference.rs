@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::batch::{Answer, Arithmetic, Batch, Judged, wait_after};
-
-/// Failures, and when the last one was.
-pub type Count = (u32, u64);
+use crate::batch::{Answer, Arithmetic, Batch, Judged, Lane};
 
 /// One user. Factors, keys and sources are numbers; factor 2 is HOTP. `code` is the arithmetic of RFC 4226.
 #[derive(Clone, Debug, Default)]
@@ -14,31 +11,28 @@ pub struct Reference {
     pub keys: BTreeMap<usize, usize>,
     /// The lowest time step or counter of each key that is still good, whatever was revoked since.
     pub next: BTreeMap<usize, u64>,
-    pub strangers: Count,
+    pub strangers: Lane,
     /// When a code of each key was last accepted.
     pub used_at: BTreeMap<usize, u64>,
     /// Where a chain was last passed.
     pub passed: Option<usize>,
     /// Sources with a success, and when it was.
-    pub known: BTreeMap<usize, (Count, u64)>,
-    /// The day, and failures in it.
-    pub today: (u64, [u32; 2]),
+    pub known: BTreeMap<usize, (Lane, u64)>,
 }
 
 impl Reference {
     pub fn judge(&mut self, batch: &Batch, code: impl Arithmetic) -> Judged {
         let (now, source) = (batch.now, batch.source);
-        // A failure in the future becomes one of now; a new day begins at none.
-        self.strangers.1 = self.strangers.1.min(now);
-        self.known.values_mut().for_each(|(count, at)| (count.1, *at) = (count.1.min(now), (*at).min(now)));
-        self.today = (now / 86_400, if self.today.0 < now / 86_400 { [0, 0] } else { self.today.1 });
-        let known = self.known.get(&source).filter(|(_, at)| now - at < 30 * 86_400).map(|(count, _)| *count);
-        let of_all = usize::from(known.is_some());
-        let (failures, last) = known.unwrap_or(self.strangers);
-        if self.today.1[of_all] >= [5, 10][of_all] || now - last < wait_after(failures) {
+        self.strangers.move_to(now);
+        self.known.values_mut().for_each(|(lane, at)| {
+            lane.move_to(now);
+            *at = (*at).min(now);
+        });
+        let is_known = self.known.get(&source).is_some_and(|(_, at)| now - at < 30 * 86_400);
+        if self.lane(source, is_known).is_throttled([5, 10][usize::from(is_known)], now) {
             return Judged::Throttled;
         }
-        let home = self.known.get(&source).filter(|_| known.is_some() && self.passed == Some(source));
+        let home = self.known.get(&source).filter(|_| is_known && self.passed == Some(source));
         let home = home.map(|(_, at)| *at);
         let (mut right, mut guessed) = (0, false);
         for answer in &batch.answers {
@@ -48,23 +42,22 @@ impl Reference {
             guessed |= !is_right && !is_repeated;
         }
         if guessed {
-            let count = match self.known.get_mut(&source) {
-                Some((count, _)) if known.is_some() => count,
-                _ => &mut self.strangers,
-            };
-            *count = (failures + 1, now);
-            self.today.1[0] += u32::from(known.is_none());
-            self.today.1[1] += 1;
+            self.lane(source, is_known).charge(now);
         }
         if right < batch.answers.len() {
             return Judged::Wrong;
         }
         if batch.is_last {
-            self.strangers = if known.is_some() { self.strangers } else { Count::default() };
-            self.known.insert(source, (Count::default(), now));
+            let (lane, at) = self.known.entry(source).or_default();
+            lane.forgive(now);
+            *at = now;
             self.passed = Some(source);
         }
         Judged::Right
+    }
+
+    fn lane(&mut self, source: usize, is_known: bool) -> &mut Lane {
+        if is_known { &mut self.known.get_mut(&source).expect("known").0 } else { &mut self.strangers }
     }
 
     /// Whether an answer is the last accepted code, where it was accepted: nobody guesses what is known.
@@ -84,11 +77,11 @@ impl Reference {
     }
 
     pub fn failures(&self) -> u32 {
-        self.strangers.0 + self.known.values().map(|(count, _)| count.0).sum::<u32>()
+        self.strangers.count + self.known.values().map(|(lane, _)| lane.count).sum::<u32>()
     }
 
     pub fn unlock(&mut self) {
-        (self.strangers, self.today) = <_>::default();
-        self.known.values_mut().for_each(|(count, _)| *count = Count::default());
+        self.strangers = Lane::default();
+        self.known.values_mut().for_each(|(lane, _)| *lane = Lane::default());
     }
 }

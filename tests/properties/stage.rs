@@ -144,7 +144,7 @@ impl Store for Stage {
         self.ledger.borrow_mut().begin(self.enrolled(user), &self.setting);
         let enrolled = record.credentials().iter().map(|it| (it.factor.clone(), it.moving)).collect();
         let (uid, user) = (record.uid(), user.to_owned());
-        Ok(Claimant { user, uid, enrolled, attempt: state.attempt, draw_key: state.draw_key })
+        Ok(Claimant { user, uid, enrolled, failures: state.failures.clone(), draw_key: state.draw_key })
     }
 
     fn enrolled_as(&self, _: u32) -> Result<Option<String>, StoreFailure> {

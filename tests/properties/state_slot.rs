@@ -41,7 +41,7 @@ pub fn slot(setting: u8, bytes: &[u8]) -> Vec<u8> {
         slot[..10].copy_from_slice(if setting & 8 != 0 { b"MFACHAIN\x02\0" } else { b"MFACHAIN\x01\0" });
     }
     if setting & 16 != 0 {
-        let owner = hmac_sha256(&slot[44..76], b"state of user alice");
+        let owner = hmac_sha256(&slot[36..68], b"state of user alice");
         slot[24..32].copy_from_slice(&owner[..8]);
     }
     if setting & 2 != 0 {
@@ -59,7 +59,7 @@ fn alone_it_counts_under_its_checksum(scratch: &Scratch, setting: u8, slot: &[u8
     assert_eq!((&slot[..8], &slot[9..12]), (&b"MFACHAIN"[..], &[0, 1, 0][..]), "magic number, version, kind");
     match slot[8] {
         1 => (),
-        2 => assert_eq!(slot[24..32], hmac_sha256(&slot[44..76], b"state of user alice")[..8], "whose it is"),
+        2 => assert_eq!(slot[24..32], hmac_sha256(&slot[36..68], b"state of user alice")[..8], "whose it is"),
         other => panic!("version {other}"),
     }
     assert!(
@@ -72,7 +72,7 @@ fn assert_written_and_read_again(scratch: &Scratch, state: &LoginState) {
     let before = fs::read(scratch.file("state/alice")).expect("the state");
     let store = scratch.store();
     let claimant = store.find("alice").expect("alice");
-    assert_eq!((claimant.attempt, claimant.draw_key), (state.attempt, state.draw_key));
+    assert_eq!((&claimant.failures, claimant.draw_key), (&state.failures, state.draw_key));
     let again = store.update(&claimant, |_, again| again.clone());
     let after = fs::read(scratch.file("state/alice")).expect("the state");
     assert_eq!(after.len(), 2 * SLOT);
@@ -91,7 +91,7 @@ fn beside_a_whole_one_it_takes_nothing_away(scratch: &Scratch, setting: u8, slot
     let read = scratch.store().login_state(&name("alice"));
     let damaged = slot[..8] != *b"MFACHAIN" || slot[SLOT - 4..] != crc32c(&slot[..SLOT - 4]).to_le_bytes();
     if damaged {
-        let attempt = read.expect("the other slot").expect("the file is there").attempt;
+        let attempt = read.expect("the other slot").expect("the file is there").failures.strangers.draw;
         assert_eq!(attempt, 1, "a torn slot hides the whole one");
     } else if !matches!(slot[8..10], [1 | 2, 0]) {
         let error = read.expect_err("a later version's state is not ignored");

@@ -60,15 +60,17 @@ impl Scratch {
     }
 
     pub fn attempt(&self, user: &str) -> u64 {
-        self.store().find(user).expect("a state").attempt
+        self.store().find(user).expect("a state").failures.strangers.draw
     }
 
     pub fn judge_once(&self, user: &str) {
         let store = self.store();
         let claimant = store.find(user).expect("a claimant");
-        store
-            .update(&claimant, |_, state| state.attempt = state.attempt.wrapping_add(1))
-            .expect("a judgement");
+        let judged = store.update(&claimant, |_, state| {
+            let draw = &mut state.failures.strangers.draw;
+            *draw = draw.wrapping_add(1);
+        });
+        judged.expect("a judgement");
     }
 }
 

@@ -88,6 +88,7 @@ pub fn throttle_json(policy: &Policy) -> Value {
         "lock_wait_seconds": throttle.lock_wait_seconds(),
         "failures_a_day": throttle.failures_a_day(),
         "fail_delay_seconds": throttle.fail_delay_seconds(),
+        "attempt_seconds": throttle.attempt_seconds(),
     })
 }
 

@@ -81,7 +81,7 @@ fn log_in(scratch: &Scratch, module: &Path, libpam: &dyn Libpam, number: u32) ->
     } else {
         let why = "A code was wrong, or used before. Chain reset: the next login starts at step 1";
         let told = if wait > 0 { format!(", so nothing is judged for {wait} s") } else { String::new() };
-        ("denied", format!("{why}. Failures in a row: {}{told}.", failures.total()))
+        ("denied", format!("{why}. Failures that stand: {}{told}.", failures.total()))
     };
     print(&format!("  => {word}: libpam says \"{}\" (code {})\n     {why}\n", outcome.text, outcome.code))?;
     Ok(outcome.is_success())

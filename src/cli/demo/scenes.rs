@@ -104,7 +104,7 @@ pub const SCENES: [Scene; 6] = [
         service: RANDOM,
         typing: Typing::Right,
         expected: Expected::Granted(2),
-        failures: 0,
+        failures: 3,
         why: "Two of the three authenticators, in an order that nobody knew before the prompts.",
     },
     Scene {
@@ -112,7 +112,7 @@ pub const SCENES: [Scene; 6] = [
         service: RANDOM,
         typing: Typing::Right,
         expected: Expected::Granted(2),
-        failures: 0,
+        failures: 3,
         why: "Each attempt has a draw of its own.",
     },
 ];

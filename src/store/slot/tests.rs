@@ -5,34 +5,47 @@ use proptest::prelude::*;
 use super::*;
 use crate::verifier::chain::AnsweredBy;
 use crate::verifier::credential::CredentialId;
-use crate::verifier::failures::{DayCount, FailureCounts, Failures, KnownSource, SourceKey};
-use crate::verifier::login_state::{RecoveryMarks, ReplayMark};
+use crate::verifier::failures::{ChainFailures, ChainMark, FailureCounts, KnownSource, Lane, SourceKey};
+use crate::verifier::login_state::{DrawKey, RecoveryMarks, ReplayMark};
 use crate::verifier::past_outcome::{NameKey, OutcomeNumber, PastOutcome};
 use crate::verifier::recovery::{BypassCode, RecoveryHash};
 use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
 
 fn own() -> Owner {
-    Owner::User(Username::parse("alice").expect("a name"))
+    Owner(Username::parse("alice").expect("a name"))
+}
+
+fn lane() -> impl Strategy<Value = Lane> {
+    let chain = (any::<u64>(), any::<u8>(), any::<u16>()).prop_map(|(key, hardness, count)| ChainFailures {
+        chain: ChainMark { key, hardness },
+        count: count.into(),
+    });
+    let chains = vec(chain, 0..=Lane::MAX_CHAINS);
+    (any::<(u64, u64, u32, u16, u16, u32)>(), chains).prop_map(
+        |((draw, last_at, day, today, forgiven, recovery), chains)| Lane {
+            draw,
+            chains,
+            last_at: UnixTime::from_seconds(last_at),
+            day: day.into(),
+            today: today.into(),
+            forgiven: forgiven.into(),
+            recovery,
+        },
+    )
+}
+
+fn known() -> impl Strategy<Value = KnownSource> {
+    (any::<u64>(), any::<u64>(), lane()).prop_map(|(key, at, lane)| KnownSource {
+        key: SourceKey::from_number(key),
+        success_at: UnixTime::from_seconds(at),
+        lane,
+    })
 }
 
 fn failures() -> impl Strategy<Value = FailureCounts> {
-    let one = || {
-        any::<(u32, u64)>().prop_map(|(count, at)| Failures { count, last_at: UnixTime::from_seconds(at) })
-    };
-    let known = (any::<u64>(), one(), any::<u64>()).prop_map(|(key, failures, at)| KnownSource {
-        key: SourceKey::from_number(key),
-        failures,
-        success_at: UnixTime::from_seconds(at),
-    });
-    let known = vec(known, 0..=FailureCounts::MAX_KNOWN);
-    let today = any::<(u64, u32, u32, u32)>().prop_map(|(day, strangers, codes, recovery)| DayCount {
-        day,
-        strangers,
-        codes,
-        recovery,
-    });
-    (one(), known, today).prop_map(|(strangers, known, today)| FailureCounts { strangers, known, today })
+    (lane(), lane(), vec(known(), 0..=FailureCounts::MAX_KNOWN))
+        .prop_map(|(strangers, fillers, known)| FailureCounts { strangers, fillers, known })
 }
 
 fn time() -> impl Strategy<Value = UnixTime> {
@@ -77,7 +90,7 @@ fn outcome() -> impl Strategy<Value = PastOutcome> {
 
 fn state() -> impl Strategy<Value = LoginState> {
     (
-        any::<(u64, [u8; 32])>(),
+        any::<[u8; 32]>(),
         failures(),
         [option::of(time()).boxed(), option::of(time()).boxed()],
         vec(mark(), 0..=LoginState::MAX_MARKS),
@@ -86,28 +99,10 @@ fn state() -> impl Strategy<Value = LoginState> {
         vec(outcome(), 0..=LoginState::MAX_OUTCOMES),
     )
         .prop_map(
-            |(
-                (attempt, key),
-                failures,
-                [last_success, reset_at],
-                marks,
-                (set, used, used_at),
-                bypass,
-                outcomes,
-            )| {
+            |(key, failures, [last_success, reset_at], marks, (set, used, used_at), bypass, outcomes)| {
                 let recovery = RecoveryMarks { set, used, used_at };
                 let draw_key = DrawKey(key);
-                LoginState {
-                    attempt,
-                    draw_key,
-                    failures,
-                    last_success,
-                    marks,
-                    recovery,
-                    reset_at,
-                    bypass,
-                    outcomes,
-                }
+                LoginState { draw_key, failures, last_success, marks, recovery, reset_at, bypass, outcomes }
             },
         )
 }
@@ -115,14 +110,13 @@ fn state() -> impl Strategy<Value = LoginState> {
 proptest! {
     #[test]
     fn a_state_reads_back_as_it_was_written(state in state(), sequence in any::<u64>()) {
-        let content = Content::User(Box::new(state));
-        let slot = encode(&content, &own(), sequence).expect("it fits");
-        prop_assert_eq!(decode(slot.as_slice(), &own()), Ok((content, sequence)));
+                let slot = encode(&state, &own(), sequence).expect("it fits");
+        prop_assert_eq!(decode(slot.as_slice(), &own()), Ok((state, sequence)));
     }
 
     #[test]
     fn no_changed_byte_goes_unnoticed(state in state(), place in 0..SLOT_BYTES, flip in 1_u8..) {
-        let mut slot = encode(&Content::User(Box::new(state)), &own(), 1).expect("it fits");
+        let mut slot = encode(&state, &own(), 1).expect("it fits");
         slot[place] ^= flip;
         prop_assert!(decode(slot.as_slice(), &own()).is_err());
     }
@@ -142,8 +136,8 @@ proptest! {
 }
 
 /// A slot of version 2 with one of its fields set from outside, made whole again.
-fn with(state: &LoginState, at: usize, bytes: &[u8]) -> Result<(Content, u64), InvalidSlot> {
-    let mut slot = encode(&Content::User(Box::new(state.clone())), &own(), 1).expect("it fits");
+fn with(state: &LoginState, at: usize, bytes: &[u8]) -> Result<(LoginState, u64), InvalidSlot> {
+    let mut slot = encode(state, &own(), 1).expect("it fits");
     slot[at..][..bytes.len()].copy_from_slice(bytes);
     let checksum = crc32c::crc32c(&slot[..CHECKSUM_AT]);
     slot[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
@@ -156,17 +150,20 @@ fn what_no_version_wrote_is_refused() {
     let mark = ReplayMark { credential, next: 2, used_at: UnixTime::from_seconds(3), by_reset: true };
     let state = LoginState { marks: vec![mark], ..LoginState::default() };
     assert!(with(&state, 8, &[2, 0]).is_ok());
-    let mark_flags = 24 + 86 + 8 * 5 + 72 + 2 + 24;
+    let lane = 30;
+    let known = 24 + 8 + 4 + 32 + 2 * lane;
+    let mark_flags = known + 2 + 8 * 5 + 72 + 2 + 24;
     assert!(with(&state, mark_flags, &[0, 0, 0, 0]).is_ok());
     for (what, at, bytes) in [
         ("a flag of the state", 32, &[1, 0, 0, 0][..]),
         ("a flag of a mark", mark_flags, &[3, 0, 0, 0]),
-        ("more known sources than fit", 108, &[9, 0]),
-        ("a kind", 10, &[3, 0]),
+        ("more known sources than fit", known, &[13, 0]),
+        ("more chains than fit", 24 + 8 + 4 + 32 + 28, &[4, 0]),
     ] {
         assert_eq!(with(&state, at, bytes), Err(InvalidSlot::Content), "{what}");
     }
     assert_eq!(with(&state, 24, &[1]), Err(InvalidSlot::Owner));
+    assert_eq!(with(&state, 10, &[2, 0]), Err(InvalidSlot::Owner), "a table of decoys of version 1");
     assert_eq!(with(&state, 8, &[3, 0]), Err(InvalidSlot::Version(3)));
     assert_eq!(with(&state, 8, &[0, 0]), Err(InvalidSlot::Version(0)));
 }
@@ -177,13 +174,14 @@ proptest! {
     fn the_largest_state_leaves_room_in_its_slot(
         marks in vec(mark(), LoginState::MAX_MARKS), outcomes in vec(outcome(), LoginState::MAX_OUTCOMES)
     ) {
-        let key = SourceKey::from_number(1);
-        let source = KnownSource { key, failures: Failures::default(), success_at: UnixTime::default() };
-        let known = vec![source; FailureCounts::MAX_KNOWN];
-        let failures = FailureCounts { known, ..FailureCounts::default() };
+        let chain = ChainFailures { chain: ChainMark { key: 1, hardness: 1 }, count: 1 };
+        let lane = Lane { chains: vec![chain; Lane::MAX_CHAINS], ..Lane::default() };
+        let (key, success_at) = (SourceKey::from_number(1), UnixTime::default());
+        let known = vec![KnownSource { key, success_at, lane: lane.clone() }; FailureCounts::MAX_KNOWN];
+        let failures = FailureCounts { strangers: lane.clone(), fillers: lane, known };
         let state = LoginState { failures, marks, outcomes, ..LoginState::default() };
-        let slot = encode(&Content::User(Box::new(state)), &own(), 1).expect("it fits");
-        prop_assert!(slot[3_000..CHECKSUM_AT].iter().all(|byte| *byte == 0));
+        let slot = encode(&state, &own(), 1).expect("it fits");
+        prop_assert!(slot[3_840..CHECKSUM_AT].iter().all(|byte| *byte == 0));
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::store::layout::{Reader, Writer};
 use crate::verifier::chain::AnsweredBy;
 use crate::verifier::credential::CredentialId;
-use crate::verifier::failures::{DayCount, FailureCounts, Failures, KnownSource, SourceKey};
+use crate::verifier::failures::{ChainFailures, ChainMark, FailureCounts, KnownSource, Lane, SourceKey};
 use crate::verifier::login_state::{DrawKey, LoginState, RecoveryMarks, ReplayMark};
 use crate::verifier::past_outcome::{NameKey, OutcomeNumber, PastOutcome};
 use crate::verifier::recovery::{BypassCode, RecoveryHash};
@@ -13,6 +13,8 @@ use crate::verifier::time::UnixTime;
 const STATE_FLAGS: u32 = 0;
 /// The flag of a mark: a reset made it.
 const BY_RESET: u32 = 1;
+/// How many known sources version 1 had.
+const MAX_KNOWN_1: usize = 8;
 /// The bits of an outcome's flags: what was typed, and whether a failure was charged.
 const BY: u16 = 3;
 const CHARGED: u16 = 4;
@@ -26,7 +28,7 @@ pub fn encode(writer: &mut Writer, state: &LoginState) -> Option<()> {
     {
         return None;
     }
-    writer.u32(STATE_FLAGS).u64(state.attempt).bytes(&state.draw_key.0);
+    writer.u32(STATE_FLAGS).bytes(&state.draw_key.0);
     encode_failures(writer, failures)?;
     writer.time(state.last_success).time(state.reset_at);
     writer.u64(recovery.set).u64(recovery.used).time(recovery.used_at);
@@ -48,7 +50,6 @@ pub fn decode(reader: &mut Reader<'_>) -> Option<LoginState> {
     if reader.u32()? != STATE_FLAGS {
         return None;
     }
-    let attempt = reader.u64()?;
     let draw_key = DrawKey(reader.array()?);
     let failures = decode_failures(reader)?;
     let (last_success, reset_at) = (reader.time()?, reader.time()?);
@@ -60,25 +61,15 @@ pub fn decode(reader: &mut Reader<'_>) -> Option<LoginState> {
         (flags & !BY_RESET == 0).then_some(ReplayMark { by_reset: flags == BY_RESET, ..mark })
     })?;
     let outcomes = decode_list(reader, LoginState::MAX_OUTCOMES, decode_outcome)?;
-    Some(LoginState {
-        attempt,
-        draw_key,
-        failures,
-        last_success,
-        marks,
-        recovery,
-        reset_at,
-        bypass,
-        outcomes,
-    })
+    Some(LoginState { draw_key, failures, last_success, marks, recovery, reset_at, bypass, outcomes })
 }
 
 /// Takes a state of version 1 off. A reset had no flag of its own there: it put the counters of tokens at the end of
 /// their range.
 pub fn decode_1(reader: &mut Reader<'_>) -> Option<LoginState> {
-    let attempt = reader.u64()?;
+    let draw = reader.u64()?;
     let draw_key = DrawKey(reader.array()?);
-    let failures = decode_failures(reader)?;
+    let failures = decode_failures_1(reader, draw)?;
     let last_success = reader.time()?;
     let recovery = decode_recovery(reader)?;
     let marks = decode_list(reader, LoginState::MAX_MARKS, |reader| {
@@ -86,37 +77,78 @@ pub fn decode_1(reader: &mut Reader<'_>) -> Option<LoginState> {
         let voided = mark.next == u64::MAX;
         Some(if voided { ReplayMark { next: 0, by_reset: true, ..mark } } else { mark })
     })?;
-    Some(LoginState { attempt, draw_key, failures, last_success, marks, recovery, ..LoginState::default() })
+    Some(LoginState { draw_key, failures, last_success, marks, recovery, ..LoginState::default() })
 }
 
 fn encode_failures(writer: &mut Writer, failures: &FailureCounts) -> Option<()> {
-    let FailureCounts { strangers, known, today } = failures;
-    writer.u32(strangers.count).u64(strangers.last_at.seconds());
-    writer.u64(today.day).u32(today.strangers).u32(today.codes).u32(today.recovery);
+    let FailureCounts { strangers, fillers, known } = failures;
+    encode_lane(writer, strangers)?;
+    encode_lane(writer, fillers)?;
     writer.u16(u16::try_from(known.len()).ok()?);
     for source in known {
         writer.u64(source.key.to_number()).u64(source.success_at.seconds());
-        writer.u32(source.failures.count).u64(source.failures.last_at.seconds());
+        encode_lane(writer, &source.lane)?;
+    }
+    Some(())
+}
+
+/// Counts that are larger than their fields stay at the largest: they mean no more.
+fn encode_lane(writer: &mut Writer, lane: &Lane) -> Option<()> {
+    if lane.chains.len() > Lane::MAX_CHAINS {
+        return None;
+    }
+    let small = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);
+    writer.u64(lane.draw).u64(lane.last_at.seconds()).u32(u32::try_from(lane.day).unwrap_or(u32::MAX));
+    writer.u16(small(lane.today)).u16(small(lane.forgiven)).u32(lane.recovery);
+    writer.u16(small(u32::try_from(lane.chains.len()).ok()?));
+    for ChainFailures { chain, count } in &lane.chains {
+        writer.u64(chain.key).bytes(&[chain.hardness, 0]).u16(small(*count));
     }
     Some(())
 }
 
 fn decode_failures(reader: &mut Reader<'_>) -> Option<FailureCounts> {
-    let strangers = Failures { count: reader.u32()?, last_at: decode_moment(reader)? };
-    let today = DayCount {
-        day: reader.u64()?,
-        strangers: reader.u32()?,
-        codes: reader.u32()?,
-        recovery: reader.u32()?,
-    };
+    let (strangers, fillers) = (decode_lane(reader)?, decode_lane(reader)?);
     let known = decode_list(reader, FailureCounts::MAX_KNOWN, |reader| {
-        Some(KnownSource {
-            key: SourceKey::from_number(reader.u64()?),
-            success_at: decode_moment(reader)?,
-            failures: Failures { count: reader.u32()?, last_at: decode_moment(reader)? },
-        })
+        let (key, success_at) = (SourceKey::from_number(reader.u64()?), decode_moment(reader)?);
+        Some(KnownSource { key, success_at, lane: decode_lane(reader)? })
     })?;
-    Some(FailureCounts { strangers, known, today })
+    Some(FailureCounts { strangers, fillers, known })
+}
+
+fn decode_lane(reader: &mut Reader<'_>) -> Option<Lane> {
+    let (draw, last_at, day) = (reader.u64()?, decode_moment(reader)?, u64::from(reader.u32()?));
+    let (today, forgiven) = (u32::from(reader.u16()?), u32::from(reader.u16()?));
+    let recovery = reader.u32()?;
+    let chains = decode_list(reader, Lane::MAX_CHAINS, |reader| {
+        let key = reader.u64()?;
+        let [hardness, zero] = reader.array()?;
+        let count = u32::from(reader.u16()?);
+        (zero == 0).then_some(ChainFailures { chain: ChainMark { key, hardness }, count })
+    })?;
+    Some(Lane { draw, chains, last_at, day, today, forgiven, recovery })
+}
+
+/// Version 1 counted for the user, not by chain. What strangers did is given back by no success; what was done at a
+/// known place, by any.
+fn decode_failures_1(reader: &mut Reader<'_>, draw: u64) -> Option<FailureCounts> {
+    // Larger numbers mean no more.
+    let small = |count: u32| count.min(u16::MAX.into());
+    let lane = |count: u32, last_at, hardness| {
+        let (count, chain) = (small(count), ChainMark { key: 0, hardness });
+        let chains = if count == 0 { Vec::new() } else { vec![ChainFailures { chain, count }] };
+        Lane { chains, last_at, ..Lane::default() }
+    };
+    let strangers = lane(reader.u32()?, decode_moment(reader)?, u8::MAX);
+    let (day, today) = (reader.u64()?.min(u32::MAX.into()), small(reader.u32()?));
+    let (_, recovery) = (reader.u32()?, reader.u32()?);
+    let strangers = Lane { draw, day, today, recovery, ..strangers };
+    let known = decode_list(reader, MAX_KNOWN_1, |reader| {
+        let (key, success_at) = (SourceKey::from_number(reader.u64()?), decode_moment(reader)?);
+        let lane = Lane { day, ..lane(reader.u32()?, decode_moment(reader)?, 0) };
+        Some(KnownSource { key, success_at, lane })
+    })?;
+    Some(FailureCounts { strangers, known, ..FailureCounts::default() })
 }
 
 fn decode_recovery(reader: &mut Reader<'_>) -> Option<RecoveryMarks> {

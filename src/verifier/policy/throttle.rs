@@ -14,6 +14,7 @@ pub struct ThrottlePolicy {
     pub(super) lock_wait_seconds: u64,
     pub(super) failures_a_day: u32,
     pub(super) fail_delay_seconds: u64,
+    pub(super) attempt_seconds: u64,
 }
 
 impl ThrottlePolicy {
@@ -75,11 +76,24 @@ impl ThrottlePolicy {
         self.lock_wait_seconds
     }
 
-    /// How many failures a user can have in a day (UTC) before the next day has to come, whatever succeeds in
-    /// between. Sources the user never logged in from get half of it.
+    /// How many failures are judged in a day (UTC) from one place that the user logged in from, whatever succeeds in
+    /// between; then the next day has to come.
     #[must_use]
     pub fn failures_a_day(&self) -> u32 {
         self.failures_a_day
+    }
+
+    /// The same for all places together that the user did not log in from: half of it.
+    #[must_use]
+    pub fn failures_of_strangers(&self) -> u32 {
+        self.failures_a_day.div_ceil(2)
+    }
+
+    /// How old an attempt may get, in seconds, from its first prompt to its last answer: a code that was accepted and
+    /// kept waiting is worth nothing later.
+    #[must_use]
+    pub fn attempt_seconds(&self) -> u64 {
+        self.attempt_seconds
     }
 
     /// Seconds by which the application delays the answer to a failure (`pam_fail_delay(3)`).
@@ -99,8 +113,9 @@ impl Default for ThrottlePolicy {
             long_wait_seconds: 3_600,
             lock_after: 100,
             lock_wait_seconds: 86_400,
-            failures_a_day: 100,
+            failures_a_day: 24,
             fail_delay_seconds: 2,
+            attempt_seconds: 300,
         }
     }
 }

@@ -297,6 +297,7 @@ pub(super) struct RawThrottle {
     pub(super) lock_wait_seconds: Option<Number>,
     pub(super) failures_a_day: Option<Number>,
     pub(super) fail_delay_seconds: Option<Number>,
+    pub(super) attempt_seconds: Option<Number>,
 }
 
 impl RawThrottle {
@@ -310,6 +311,7 @@ impl RawThrottle {
         "lock_wait_seconds",
         "failures_a_day",
         "fail_delay_seconds",
+        "attempt_seconds",
     ];
 
     fn read(value: &Value<'_>) -> Result<Self, Misread> {
@@ -325,6 +327,7 @@ impl RawThrottle {
                 "lock_wait_seconds" => &mut raw.lock_wait_seconds,
                 "failures_a_day" => &mut raw.failures_a_day,
                 "fail_delay_seconds" => &mut raw.fail_delay_seconds,
+                "attempt_seconds" => &mut raw.attempt_seconds,
                 _ => return Err(Misread::unknown_key(key, Self::KEYS)),
             };
             *place = Some(values::number(value)?);

@@ -32,7 +32,8 @@ fn read_waits(raw: &RawThrottle, into: &mut ThrottlePolicy) -> Result<(), Proble
     set(&mut into.longest_wait_seconds, "longest_wait_seconds", raw.longest_wait_seconds.as_ref(), WAITS)?;
     set(&mut into.long_wait_seconds, "long_wait_seconds", raw.long_wait_seconds.as_ref(), WAITS)?;
     set(&mut into.lock_wait_seconds, "lock_wait_seconds", raw.lock_wait_seconds.as_ref(), WAITS)?;
-    set(&mut into.fail_delay_seconds, "fail_delay_seconds", raw.fail_delay_seconds.as_ref(), 0..=30)
+    set(&mut into.fail_delay_seconds, "fail_delay_seconds", raw.fail_delay_seconds.as_ref(), 0..=30)?;
+    set(&mut into.attempt_seconds, "attempt_seconds", raw.attempt_seconds.as_ref(), 30..=3_600)
 }
 
 /// Takes the number that is written, or leaves the default.
@@ -101,6 +102,7 @@ mod tests {
         ("wait", "lock_wait_seconds = 604801", "6:21: `lock_wait_seconds` is 604801; it must be 1 to 604800"),
         ("day", "failures_a_day = 9", "6:18: `failures_a_day` is 9; it must be 10 to 10000"),
         ("delay", "fail_delay_seconds = 31", "6:22: `fail_delay_seconds` is 31; it must be 0 to 30"),
+        ("age", "attempt_seconds = 29", "6:19: `attempt_seconds` is 29; it must be 30 to 3600"),
         (
             "long before free",
             "long_after = 4",
@@ -129,7 +131,7 @@ mod tests {
         (
             "key",
             "free = 1",
-            "6:1: unknown key `free`; known: free_failures, first_wait_seconds, longest_wait_seconds, long_after, long_wait_seconds, lock_after, lock_wait_seconds, failures_a_day, fail_delay_seconds",
+            "6:1: unknown key `free`; known: free_failures, first_wait_seconds, longest_wait_seconds, long_after, long_wait_seconds, lock_after, lock_wait_seconds, failures_a_day, fail_delay_seconds, attempt_seconds",
         ),
     ];
 }
