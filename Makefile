@@ -10,7 +10,7 @@ command_build = $(reproducible) $(CARGO) build --locked --release --bin mfa-chai
 tools_folder := $(abspath $(target))/tools
 # $(call install_tool,CRATE): into the target folder, once.
 install_tool = test -x $(tools_folder)/bin/$(1) || { echo "installing $(1) into $(target)/tools (some minutes, once)"; \
-	CARGO_TARGET_DIR=$(tools_folder)/build $(CARGO) install $(1) --locked --quiet --root $(tools_folder); }
+	CARGO_TARGET_DIR=$(tools_folder)/build $(CARGO) install $(1) --locked --root $(tools_folder); }
 
 .PHONY: all build demo test test-rust test-e2e other-shapes lint fmt clean
 

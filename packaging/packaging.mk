@@ -57,7 +57,7 @@ sbom:
 
 #: deb              build/packages/*.deb, checked by lintian
 deb:
-	@tools/require package
+	@tools/require deb
 	$(CARGO) fetch --locked
 	@rm -rf $(packages)/*.deb $(packages)/*.buildinfo $(packages)/*.changes
 	$(call build_deb,$(source),$(packages),true)
@@ -77,7 +77,7 @@ lint-deb:
 
 #: rpm              build/packages/*.rpm, checked by rpmlint
 rpm:
-	@tools/require package
+	@tools/require rpm
 	$(CARGO) fetch --locked
 	@rm -rf $(packages)/*.rpm
 	umask 022; tools/source-tree $(source)
@@ -91,14 +91,14 @@ lint-rpm:
 
 #: integrations     compiles and checks the SELinux module, the AppArmor abstraction, the fail2ban and logcheck rules
 integrations: build
-	@tools/require package
+	@tools/require integrations
 	packaging/tests/integrations $(package)/integrations
 
 #: dist             build/mfa-chain-VERSION.tar.gz: the source with every crate, which builds without the network
 dist:
 	@rm -rf $(package)/dist && mkdir -p build
 	umask 022; tools/source-tree $(package)/dist/mfa-chain-$(version)
-	umask 022; cd $(package)/dist/mfa-chain-$(version) && $(CARGO) vendor --quiet --locked --versioned-dirs >/dev/null && \
+	umask 022; cd $(package)/dist/mfa-chain-$(version) && $(CARGO) vendor --locked --versioned-dirs >/dev/null && \
 		mkdir -p .cargo && printf '[source.crates-io]\nreplace-with = "vendor"\n[source.vendor]\ndirectory = "vendor"\n' > .cargo/config.toml
 	cd $(package)/dist && tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@$(SOURCE_DATE_EPOCH) \
 		--format=gnu -cf - mfa-chain-$(version) | gzip -9n > $(abspath build)/mfa-chain-$(version).tar.gz
@@ -113,13 +113,15 @@ dist-check: dist
 
 #: reproducible     builds both packages twice in different folders and compares every byte
 reproducible:
-	@tools/require package
+	@tools/require deb
+	@tools/require rpm
 	packaging/tests/reproducible $(package)/reproducible
 
-#: deny             licences, duplicates and sources of the crates; installs cargo-deny into the target folder once
+#: deny             licences, duplicates and sources of the crates, the fuzz targets' too; installs cargo-deny once
 deny:
 	@$(call install_tool,cargo-deny)
 	$(tools_folder)/bin/cargo-deny --offline check licenses bans sources
+	$(tools_folder)/bin/cargo-deny --offline --manifest-path fuzz/Cargo.toml --config deny.toml check licenses bans sources
 
 #: test-install     `make install` and `uninstall` into an empty folder
 test-install: build

@@ -7,6 +7,8 @@
     clippy::unwrap_used
 )] // what goes wrong ends the test
 
+mod tracked;
+
 use std::fs;
 use std::path::Path;
 
@@ -282,19 +284,15 @@ fn passes(check: Check, path: &str, snippet: &str) {
 /// Every Rust file below a folder of the project, with its path from there.
 fn files(folder: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let (mut found, mut folders) = (Vec::new(), vec![root.clone()]);
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
-        for path in entries.map(|entry| entry.expect("an entry").path()) {
-            if path.is_dir() && !path.ends_with("target") {
-                folders.push(path);
-            } else if path.extension().is_some_and(|kind| kind == "rs") {
-                let name = path.strip_prefix(&root).expect("below").display().to_string();
-                found.push((name, fs::read_to_string(&path).expect("UTF-8")));
-            }
-        }
-    }
+    let rust = tracked::files_below(folder)
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|kind| kind == "rs"));
+    let found: Vec<_> = rust
+        .map(|path| {
+            let name = path.strip_prefix(&root).expect("below").display().to_string();
+            (name, fs::read_to_string(&path).expect("UTF-8"))
+        })
+        .collect();
     assert!(!found.is_empty() || folder != "src", "no source found");
-    found.sort();
     found
 }

@@ -4,10 +4,11 @@
 #![allow(clippy::arithmetic_side_effects)] // an overflow fails the test
 
 mod properties;
+mod tracked;
 
 use std::fs;
 use std::panic::catch_unwind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pam_mfa_chain::verifier; // src/cli/otpauth.rs names it
 use pam_mfa_chain::verifier::policy::Policy;
@@ -30,11 +31,9 @@ const DOORS: [(&str, Check); 7] = [
 
 #[test]
 fn the_corpus_of_every_door_holds_its_property() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
     let mut broken = Vec::new();
     for (door, check) in DOORS {
-        let folder = fs::read_dir(corpus.join(door)).unwrap_or_else(|error| panic!("{door}: {error}"));
-        let files: Vec<_> = folder.map(|entry| entry.expect("an entry").path()).collect();
+        let files = tracked::files_below(&format!("fuzz/corpus/{door}"));
         assert!(files.len() >= 10, "the corpus of {door} has {} files", files.len());
         let breaks = |path: &PathBuf| catch_unwind(|| check(&fs::read(path).expect("a file"))).is_err();
         broken.extend(files.into_iter().filter(breaks));

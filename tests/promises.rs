@@ -2,6 +2,8 @@
 //! promise what nothing checks any more.
 #![cfg(test)]
 
+mod tracked;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -103,7 +105,7 @@ impl Checks {
 fn checks() -> Checks {
     let (mut tests, mut targets) = (BTreeSet::new(), BTreeSet::new());
     for folder in ["src", "tests"] {
-        for path in files_below(&root().join(folder)) {
+        for path in tracked::files_below(folder) {
             let text = fs::read_to_string(&path).unwrap_or_default();
             match path.extension().and_then(|kind| kind.to_str()) {
                 Some("rs") => tests.extend(rust_tests(&text)),
@@ -114,8 +116,9 @@ fn checks() -> Checks {
             }
         }
     }
-    let rules =
-        files_below(root()).into_iter().filter(|path| path.extension().is_some_and(|kind| kind == "mk"));
+    let rules = tracked::files_below(".")
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|kind| kind == "mk"));
     for path in rules.chain([root().join("Makefile")]) {
         let text = fs::read_to_string(&path).expect("rules of make");
         targets.extend(text.lines().filter_map(|line| Some(line.split_once(':')?.0.to_owned())));
@@ -145,17 +148,4 @@ fn read(name: &str) -> String {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
-        let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if entry.is_dir() && !name.starts_with('.') && name != "target" && name != "build" {
-            found.extend(files_below(&entry));
-        } else if entry.is_file() {
-            found.push(entry);
-        }
-    }
-    found
 }
