@@ -56,6 +56,7 @@ lint:
 	$(CARGO) clippy --locked --lib --no-default-features -- -D warnings
 	tools/check-manual
 	tools/check-release
+	tools/check-links
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --quiet
 	@$(MAKE) --no-print-directory deny
 

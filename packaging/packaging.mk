@@ -121,7 +121,7 @@ reproducible:
 deny:
 	@$(call install_tool,cargo-deny)
 	$(tools_folder)/bin/cargo-deny --offline check licenses bans sources
-	$(tools_folder)/bin/cargo-deny --offline --manifest-path fuzz/Cargo.toml --config deny.toml check licenses bans sources
+	$(tools_folder)/bin/cargo-deny --offline --manifest-path fuzz/Cargo.toml --config fuzz/deny.toml check licenses bans sources
 
 #: test-install     `make install` and `uninstall` into an empty folder
 test-install: build

@@ -14,6 +14,15 @@ fn the_shipped_policy_asks_for_two_factors() {
     assert_eq!((policy.rules().len(), policy.named_chains().count()), (1, 0));
 }
 
+/// The first recipe of the README.
+#[test]
+fn the_policy_of_one_code_asks_everybody_but_lockers_for_it() {
+    let policy = parse(include_str!("../conf/one-code.toml"));
+    let chain = policy.default_chain();
+    assert_eq!((chain.required_steps(), chain.factor_count(), policy.rules().len()), (1, 1, 1));
+    assert_eq!(policy.rules()[0].to_string(), parse(SHIPPED).rules()[0].to_string());
+}
+
 #[test]
 fn every_option_that_is_switched_off_is_valid_when_switched_on() {
     let policy = parse(&switch_on(SHIPPED, |_| true));

@@ -1,6 +1,7 @@
 """The deb from installation to purge, in one clean root. Each method is one stage and leaves the root to the next."""
 
 import re
+import subprocess
 import threading
 import time
 
@@ -75,6 +76,8 @@ class DebLife:
         documents = "usr/share/doc/mfa-chain"
         for name in ("copyright", "mfa-chain.cdx.json.gz", "third-party-notices.txt.gz", "examples/policy.toml"):
             check((root / documents / name).exists(), f"{name} is there")
+        links = subprocess.run(["tools/check-links", str(root / documents)], capture_output=True, text=True)
+        check(links.returncode == 0, f"every link of the documentation leads on {links.stderr}")
 
     def shipped_state_enforces_nothing(self):
         root = self.root
