@@ -2,5 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod file_systems;
+pub mod order;
 pub mod sshd;
 pub mod stacks;

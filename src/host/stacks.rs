@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::order::{self, Item, Oddity, Place};
+
 /// Where libpam looks for the files of services: the host's own first, then those of packages (pam(8)).
 pub const SERVICE_FOLDERS: [&str; 4] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d", "/usr/etc/pam.d"];
 
@@ -56,8 +58,46 @@ impl Stacks {
         Some(standing)
     }
 
+    /// What is odd about the place of our `auth` line in the stack of `service`.
+    #[must_use]
+    pub fn oddities(&self, service: &str) -> Vec<Oddity> {
+        let mut items = Vec::new();
+        self.lay_out(service, &mut items, 0);
+        order::oddities(&items)
+    }
+
+    /// The `auth` lines of `file` in the order in which they are asked.
+    fn lay_out(&self, file: &str, into: &mut Vec<Item>, depth: usize) {
+        let Some((path, text)) = self.find(file).filter(|_| depth < MAX_DEPTH) else { return };
+        for (number, line) in numbered(&text) {
+            match Line::read(&line) {
+                Some(Line::Module { stage: "auth", control, module }) => {
+                    let module = module.rsplit('/').next().unwrap_or(module).to_owned();
+                    let (control, file) = (control.to_owned(), path.display().to_string());
+                    into.push(Item::Module(Place { control, module, file, line: number }));
+                }
+                Some(Line::Include { stage: Some("auth"), file, substack: true }) => {
+                    let mut inner = Vec::new();
+                    self.lay_out(file, &mut inner, depth.saturating_add(1));
+                    into.push(Item::Substack(inner));
+                }
+                Some(Line::Include { stage: None | Some("auth"), file, .. }) => {
+                    self.lay_out(file, into, depth.saturating_add(1));
+                }
+                _ => {}
+            }
+        }
+    }
+
     fn read(&self, service: &str) -> Option<String> {
-        self.0.iter().find_map(|folder| fs::read(folder.join(service)).ok()).map(lossy)
+        self.find(service).map(|(_, text)| text)
+    }
+
+    fn find(&self, service: &str) -> Option<(PathBuf, String)> {
+        self.0.iter().map(|folder| folder.join(service)).find_map(|path| {
+            let text = fs::read(&path).ok().map(lossy)?;
+            Some((path, text))
+        })
     }
 
     /// Looks at each line of `text`; of a file that one stage includes, at the lines of that stage alone.
@@ -65,14 +105,14 @@ impl Stacks {
         if depth >= MAX_DEPTH {
             return;
         }
-        for line in text.replace("\\\n", " ").lines() {
-            match Line::read(line) {
-                Some(Line::Module { stage: own, module }) if stage.is_none_or(|stage| stage == own) => {
+        for (_, line) in numbered(text) {
+            match Line::read(&line) {
+                Some(Line::Module { stage: own, module, .. }) if stage.is_none_or(|stage| stage == own) => {
                     let is_ours = module.rsplit('/').next() == Some(MODULE);
                     standing.auth |= is_ours && own == "auth";
                     standing.account |= is_ours && own == "account";
                 }
-                Some(Line::Include { stage: own, file })
+                Some(Line::Include { stage: own, file, .. })
                     if own.is_none() || stage.is_none() || own == stage =>
                 {
                     let next = own.or(stage);
@@ -87,8 +127,8 @@ impl Stacks {
 }
 
 enum Line<'t> {
-    Module { stage: &'t str, module: &'t str },
-    Include { stage: Option<&'t str>, file: &'t str },
+    Module { stage: &'t str, control: &'t str, module: &'t str },
+    Include { stage: Option<&'t str>, file: &'t str, substack: bool },
 }
 
 impl<'t> Line<'t> {
@@ -97,7 +137,7 @@ impl<'t> Line<'t> {
         let line = line.split('#').next().unwrap_or_default().trim();
         let (first, rest) = line.split_once([' ', '\t'])?;
         if first == "@include" {
-            return Some(Self::Include { stage: None, file: rest.trim() });
+            return Some(Self::Include { stage: None, file: rest.trim(), substack: false });
         }
         let stage = first.trim_start_matches('-');
         let rest = rest.trim_start();
@@ -107,10 +147,27 @@ impl<'t> Line<'t> {
         };
         let module = rest.trim_start().trim_start_matches('[').split([' ', '\t', ']']).next()?;
         match control {
-            "include" | "substack" => Some(Self::Include { stage: Some(stage), file: module }),
-            _ => Some(Self::Module { stage, module }),
+            "include" | "substack" => {
+                Some(Self::Include { stage: Some(stage), file: module, substack: control == "substack" })
+            }
+            _ => Some(Self::Module { stage, control, module }),
         }
     }
+}
+
+/// Each line with its number; one that goes on behind a backslash counts where it begins.
+fn numbered(text: &str) -> Vec<(usize, String)> {
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    let mut goes_on = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        let (line, more) = line.strip_suffix('\\').map_or((line, false), |line| (line, true));
+        match lines.last_mut().filter(|_| goes_on) {
+            Some((_, before)) => before.extend([" ", line]),
+            None => lines.push((number, line.to_owned())),
+        }
+        goes_on = more;
+    }
+    lines
 }
 
 fn lossy(bytes: Vec<u8>) -> String {
@@ -169,5 +226,76 @@ mod tests {
             assert_eq!(standing(&[("sshd", include), common]), expected, "{include}");
         }
         assert_eq!(standing(&[("sshd", "@include sshd")]), (false, false), "a circle ends");
+    }
+
+    fn told(files: &[(&str, &str)]) -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).expect("a service");
+        }
+        let name = |place: &Place| {
+            let file = Path::new(&place.file).file_name().unwrap_or_default().to_string_lossy().into_owned();
+            format!("{file}:{}", place.line)
+        };
+        let oddities = Stacks::below(&[folder.path()]).oddities("sshd");
+        let told = oddities.iter().map(|oddity| match oddity {
+            Oddity::Ends(place) => format!("ends {}", name(place)),
+            Oddity::Jumps(place) => format!("jumps {}", name(place)),
+            Oddity::IsIgnored(place) => format!("ignored {}", name(place)),
+            Oddity::PasswordBehind(place) => format!("password behind {}", name(place)),
+        });
+        told.collect()
+    }
+
+    const OURS: &str = "auth required pam_mfa_chain.so\n";
+
+    /// Debian's common-auth and Fedora's system-auth, as they come.
+    const DEBIAN: &str = "auth [success=2 default=ignore] pam_unix.so nullok\nauth [success=1 default=ignore] pam_sss.so\n\
+                          auth requisite pam_deny.so\nauth required pam_permit.so\n";
+    const FEDORA: &str = "auth required pam_env.so\nauth required pam_faildelay.so delay=2000000\n\
+                          auth sufficient pam_unix.so nullok\nauth required pam_deny.so\n";
+
+    #[test]
+    fn stacks_in_which_ours_is_always_asked_are_not_odd() {
+        for stack in [
+            format!("@include common-auth\n{OURS}"),
+            format!("auth substack system-auth\n{OURS}"),
+            format!("auth sufficient pam_rootok.so\n@include common-auth\n{OURS}"),
+            format!(
+                "auth [success=1 default=ignore] pam_succeed_if.so user = x\nauth required pam_env.so\n{OURS}"
+            ),
+            format!("account sufficient pam_localuser.so\n{OURS}"),
+            "auth required pam_unix.so\n".to_owned(),
+        ] {
+            let files = [("sshd", stack.as_str()), ("common-auth", DEBIAN), ("system-auth", FEDORA)];
+            assert_eq!(told(&files), [""; 0], "{stack}");
+        }
+    }
+
+    #[test]
+    fn what_keeps_ours_from_being_asked_is_told_by_file_and_line() {
+        let common = format!("{DEBIAN}{OURS}");
+        for (stack, expected) in [
+            (format!("auth include system-auth\n{OURS}"), "ends system-auth:3"),
+            (format!("auth sufficient pam_unix.so\n{OURS}"), "ends sshd:1"),
+            (format!("auth [success=done default=bad] \\\n pam_sss.so\n{OURS}"), "ends sshd:1"),
+            (format!("#\n-auth [success=1 default=ignore] pam_u2f.so\n{OURS}"), "jumps sshd:2"),
+            (
+                format!("auth [success=5 default=ignore] pam_u2f.so\n@include common-auth\n{OURS}"),
+                "jumps sshd:1",
+            ),
+            ("auth optional pam_mfa_chain.so\n".to_owned(), "ignored sshd:1"),
+            (format!("{OURS}@include common-auth\n"), "password behind common-auth:1"),
+            (format!("{OURS}auth substack system-auth\n"), "password behind system-auth:3"),
+            ("auth sufficient pam_fprintd.so\n@include all\n".to_owned(), "ends sshd:1"),
+        ] {
+            let files = [
+                ("sshd", stack.as_str()),
+                ("common-auth", DEBIAN),
+                ("system-auth", FEDORA),
+                ("all", common.as_str()),
+            ];
+            assert_eq!(told(&files), [expected], "{stack}");
+        }
     }
 }

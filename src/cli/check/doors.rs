@@ -3,13 +3,15 @@
 use serde_json::{Value, json};
 
 use super::services::LOCKERS;
+use crate::host::order::Oddity;
 use crate::host::sshd::Settings;
 use crate::host::stacks::{Stacks, Standing};
-use crate::verifier::policy::{Policy, RuleAction};
+use crate::verifier::policy::{ChainSpec, Policy, RuleAction, Unenrolled};
 
 /// The services that matter, and where the module stands in each.
 pub struct Doors {
     found: Vec<(String, Standing)>,
+    oddities: Vec<(String, Oddity)>,
     sshd: Option<Result<Settings, String>>,
 }
 
@@ -33,7 +35,12 @@ impl Doors {
             .collect();
         let is_in_use =
             found.iter().any(|(service, standing)| service == "sshd" && *standing != Standing::default());
-        Self { found, sshd: if is_in_use { sshd() } else { None } }
+        let asking = found.iter().filter(|(_, standing)| standing.auth).map(|(service, _)| service);
+        let oddities = asking.flat_map(|service| {
+            stacks.oddities(service).into_iter().map(move |oddity| (service.clone(), oddity))
+        });
+        let oddities = oddities.collect();
+        Self { oddities, sshd: if is_in_use { sshd() } else { None }, found }
     }
 
     /// In lines, a service each.
@@ -71,6 +78,11 @@ impl Doors {
             let rules = (1_usize..).zip(policy.rules()).filter(|(_, rule)| rule.names_sources());
             warnings.extend(rules.map(|(number, rule)| on_host_names(number, rule.line())));
         }
+        let refuses =
+            |service: &str| self.found.iter().any(|(name, standing)| name == service && standing.account);
+        warnings.extend(self.oddities.iter().filter_map(|(service, oddity)| {
+            on_oddity(service, oddity, refuses(service) && may_exempt(policy))
+        }));
         let asking =
             self.found.iter().filter(|(_, standing)| standing.auth).map(|(service, _)| service.as_str());
         warnings.extend(
@@ -128,6 +140,38 @@ fn on_settings(settings: &Settings, standing: Standing) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// `exempt`: logins may be exempt, and the account line wants them to have shown something.
+fn on_oddity(service: &str, oddity: &Oddity, exempt: bool) -> Option<String> {
+    Some(match oddity {
+        Oddity::Ends(place) => format!(
+            "{service}: codes are not asked where {place} succeeds ({} {}), for the stack ends there; put the line of \
+             pam_mfa_chain.so before it, or include that file by `substack`",
+            place.control, place.module
+        ),
+        Oddity::Jumps(place) => format!(
+            "{service}: codes are not asked where {place} succeeds ([{}] {}), which jumps over the line of \
+             pam_mfa_chain.so; mend the number",
+            place.control, place.module
+        ),
+        Oddity::IsIgnored(place) => format!(
+            "{service}: a wrong code does not deny, for {place} says `{}`; say `required`",
+            place.control
+        ),
+        Oddity::PasswordBehind(place) if exempt && service == "sshd" => format!(
+            "{service}: an exempt user who has a password alone is refused, for the password ({place}) comes behind the line \
+             of pam_mfa_chain.so; put it before"
+        ),
+        Oddity::PasswordBehind(_) => return None,
+    })
+}
+
+fn may_exempt(policy: &Policy) -> bool {
+    let rolls_out = |chain: &ChainSpec| matches!(chain.unenrolled(), Unenrolled::ExemptUntil(_));
+    let chains = std::iter::once(policy.default_chain()).chain(policy.named_chains());
+    policy.rules().iter().any(|rule| *rule.action() == RuleAction::Exempt)
+        || chains.into_iter().any(rolls_out)
 }
 
 fn on_host_names(number: usize, line: usize) -> String {
@@ -223,5 +267,34 @@ mod tests {
         assert_eq!(warned(&files, "", exempt), [""; 0]);
         let other = "[[rules]]\nservices = [\"vlock\"]\naction = \"exempt\"\n";
         assert_eq!(warned(&files, "", other).len(), 1);
+    }
+
+    #[test]
+    fn a_way_around_the_codes_is_told_with_its_place_and_cure() {
+        let door = "publickey,keyboard-interactive";
+        for (stack, cure) in [
+            ("auth sufficient pam_unix.so\n", "put the line of pam_mfa_chain.so before it"),
+            ("auth [success=1 default=ignore] pam_u2f.so\n", "mend the number"),
+        ] {
+            let told = warned(&[("sshd", &format!("{stack}{AUTH}{ACCOUNT}"))], &settings(door), "");
+            assert!(told.len() == 1 && told[0].contains("sshd:1 ") && told[0].contains(cure), "{told:?}");
+        }
+        let told = warned(&[("sudo", "auth optional pam_mfa_chain.so\n")], "", "");
+        assert!(told.len() == 1 && told[0].contains("sudo:1 says `optional`; say `required`"), "{told:?}");
+    }
+
+    #[test]
+    fn a_password_behind_the_codes_is_told_where_somebody_may_be_exempt() {
+        let (stack, door) = (
+            format!("{AUTH}auth required pam_unix.so\n{ACCOUNT}"),
+            settings("publickey,keyboard-interactive"),
+        );
+        let exempt = "[[rules]]\nusers = [\"bob\"]\naction = \"exempt\"\n";
+        let told = warned(&[("sshd", &stack)], &door, exempt);
+        assert!(
+            told.len() == 1 && told[0].contains("comes behind the line of pam_mfa_chain.so; put it before"),
+            "{told:?}"
+        );
+        assert_eq!(warned(&[("sshd", &stack)], &door, ""), [""; 0]);
     }
 }
