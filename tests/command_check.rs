@@ -33,7 +33,7 @@ fn a_wrong_policy_is_told_with_its_place() {
     let host = Host::with_policy("required_steps = 1\n[[factors]]\nid = 'phone'\ntype = 'topt'\n");
     let start = format!("mfa-chain: {}:4:8: ", host.policy().display());
     host.run(&["check"]).assert_fails(3, &start);
-    host.run(&["check", "--json"]).assert_fails(3, &start);
+    assert!(host.run(&["check", "--json"]).err.starts_with(&start));
     host.run(&["explain", "root", "--service", "sshd"]).assert_fails(3, &start);
 }
 
@@ -127,13 +127,58 @@ fn files_that_are_damaged_or_lost_end_check_with_1() {
 }
 
 #[test]
+fn a_policy_that_is_not_valid_is_an_object_too() {
+    let host =
+        Host::with_policy("required_steps = 1\n[[factors]]\nid = \"a\"\ntype = \"tot\"\nwindow = 99\n");
+    let ended = host.run(&["check", "--json"]);
+    assert_eq!(ended.code, 3);
+    let object = ended.json();
+    assert_eq!(object["valid"], false);
+    let errors = object["errors"].as_array().expect("a list");
+    assert!(errors.len() == 2 && errors[0].as_str().expect("text").contains("policy.toml:4:"), "{object}");
+}
+
+#[test]
+fn users_who_all_lack_a_factor_end_check_with_3() {
+    let host = Host::with_policy(POLICY);
+    host.enrol("root", &["phone"]);
+    host.run(&["check"]).assert_tells(3, &["1 of 1 enrolled users cannot pass the default chain"]);
+    let other = host.run(&["check", "--json"]).json();
+    assert_eq!(other["store"], "nobody-passes");
+    // A chain that a rule gives may be enough.
+    let short = Host::with_policy(&format!(
+        "{POLICY}[chains.short]\nrequired_steps = 1\n[[rules]]\nservices = ['sudo']\nchain = 'short'\n"
+    ));
+    short.enrol("root", &["phone"]);
+    short.run(&["check"]).assert_tells(0, &["1 of 1 enrolled users cannot pass the default chain"]);
+}
+
+#[test]
+fn a_folder_of_the_store_that_is_gone_is_one_line_with_its_cure() {
+    for (folder, told) in [
+        ("secrets", "its folder `secrets` is gone, so nobody's authenticators are known"),
+        ("state", "folder `state` is gone, so used codes are not known"),
+    ] {
+        let host = Host::with_policy(POLICY);
+        for user in ["root", "daemon", "bin"] {
+            host.enrol(user, &["phone", "token"]);
+        }
+        std::fs::rename(host.store_path().join(folder), host.store_path().join("aside")).expect("moved");
+        let ended = host.run(&["check"]);
+        ended.assert_tells(3, &[told]);
+        let gone = ended.out.lines().filter(|line| line.contains("gone")).count();
+        assert_eq!(gone, 1, "{}", ended.out);
+    }
+}
+
+#[test]
 fn a_store_that_lets_nobody_pass_ends_check_with_3() {
     let host = Host::with_policy(POLICY);
     host.run(&["check"]).assert_tells(3, &["not there, so every login that asks for codes is denied"]);
     host.enrol("alice", &["phone", "token"]);
     host.run(&["check"]).assert_tells(0, &["1 user"]);
     std::fs::rename(host.store_path().join("secrets"), host.store_path().join("aside")).expect("moved");
-    host.run(&["check"]).assert_tells(3, &["not there, so every login"]);
+    host.run(&["check"]).assert_tells(3, &["its folder `secrets` is gone"]);
     assert_eq!(host.run(&["check", "--json"]).json()["store"], "nobody-passes");
     std::fs::rename(host.store_path().join("aside"), host.store_path().join("secrets")).expect("moved back");
     std::fs::remove_file(host.store_path().join("decoys/states")).expect("removed");

@@ -18,10 +18,12 @@ use super::Context;
 use super::arguments::CheckArguments;
 use super::failure::{Exit, Failure};
 use super::output::{print, print_json};
-use crate::host::file_systems;
 use crate::host::stacks::SERVICE_FOLDERS;
-use crate::store::{FileStore, SystemClock, load_policy};
+use crate::host::{directory, file_systems};
+use crate::store::{FileStore, StoreError, SystemClock, load_policy};
+use crate::verifier::policy::Policy;
 use crate::verifier::ports::Clock;
+use crate::verifier::time::UnixTime;
 
 /// Loads the policy as the module does and tells what it says. Warnings are no errors: each may be meant. Damage is one,
 /// and a store that lets nobody pass is the same as no policy.
@@ -30,17 +32,15 @@ use crate::verifier::ports::Clock;
 ///
 /// [`Failure`] naming file, line and column when the policy is not valid: nobody gets in with it.
 pub fn run(context: &Context, _: &CheckArguments) -> Result<Exit, Failure> {
-    let policy = load_policy(&context.policy).map_err(|error| Failure::in_full(&error))?;
+    let policy = match load_policy(&context.policy) {
+        Ok(policy) => policy,
+        Err(error) => return refuse(context, &error),
+    };
     let now = SystemClock.now();
     let store = FileStore::at(&context.store);
     let enrolments = Enrolments::survey(&store, &policy);
-    let mut warnings = advice::on_policy(&policy, now);
-    let host = HostNames::of(context.accounts, &SERVICE_FOLDERS);
-    warnings.extend(rules::warnings(&policy, &host));
     let doors = Doors::of_system();
-    warnings.extend(doors.warnings(&policy));
-    warnings.extend(enrolments.warnings());
-    warnings.extend(identities::warnings(&store, context.accounts));
+    let warnings = warnings(context, &policy, &store, &enrolments, &doors, now);
     let soundness = enrolments.soundness(&policy, now);
     let file_system = file_systems::unfit(&context.store);
     let file = context.policy.display();
@@ -70,6 +70,37 @@ pub fn run(context: &Context, _: &CheckArguments) -> Result<Exit, Failure> {
     let (facts, doors) = (facts::text(&policy), doors.to_text());
     print(&format!("{file}: valid\n\n{facts}\nservices\n{doors}\n{store}\n\n{warnings}"))?;
     Ok(soundness.exit())
+}
+
+/// Everything that is likely not meant.
+fn warnings(
+    context: &Context,
+    policy: &Policy,
+    store: &FileStore,
+    enrolments: &Enrolments,
+    doors: &Doors,
+    now: UnixTime,
+) -> Vec<String> {
+    let mut warnings = advice::on_policy(policy, now);
+    let host = HostNames::of(context.accounts, &SERVICE_FOLDERS);
+    warnings.extend(rules::warnings(policy, &host));
+    let switch = std::fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
+    warnings.extend(rules::on_directory(policy, &directory::asked_by(&switch, "group")));
+    warnings.extend(doors.warnings(policy));
+    warnings.extend(enrolments.warnings());
+    warnings.extend(identities::warnings(store, context.accounts));
+    warnings
+}
+
+/// Nobody gets in; programs learn it as people do.
+fn refuse(context: &Context, error: &StoreError) -> Result<Exit, Failure> {
+    if context.json {
+        let further = error.further_mistakes().iter().map(ToString::to_string);
+        let errors: Vec<String> = std::iter::once(error.to_string()).chain(further).collect();
+        let file = context.policy.display().to_string();
+        print_json(&json!({ "policy": file, "valid": false, "errors": errors }))?;
+    }
+    Err(Failure::in_full(error))
 }
 
 impl Soundness {

@@ -57,6 +57,12 @@ impl FileStore {
         Ok(self.opened.get_or_init(|| dir))
     }
 
+    /// Whether its folder is there.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.path.is_dir()
+    }
+
     /// The record of `user`, `None` if there is none.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use crate::cli::readiness::Readiness;
 use crate::store::{FileStore, StoreError};
-use crate::verifier::policy::{Policy, Rule, RuleAction, Unenrolled};
+use crate::verifier::policy::{ChainSpec, Policy, Rule, RuleAction, Unenrolled};
 use crate::verifier::ports::Store;
 use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
@@ -12,11 +12,15 @@ use crate::verifier::username::Username;
 pub struct Enrolments {
     users: usize,
     cannot_pass: Vec<Username>,
+    /// Users who can pass no chain of the policy at all.
+    pass_none: usize,
     faults: Vec<String>,
     /// Users whose files can't be used.
     faulty: usize,
     closed: bool,
     missing: bool,
+    /// The folder of secrets alone is gone.
+    secrets_lost: bool,
 }
 
 /// What a store means for logins that ask for codes.
@@ -38,6 +42,12 @@ impl Enrolments {
         match store.users() {
             Ok(users) => {
                 found.users = users.len();
+                let beside = store.faults_beside_records();
+                if beside.as_ref().is_err_and(StoreError::is_missing) {
+                    found.faulty = found.users;
+                    found.faults.push(STATES_LOST.to_owned());
+                    return found;
+                }
                 for user in users {
                     let before = found.faults.len();
                     if let Err(error) = found.look_at(store, policy, user) {
@@ -45,13 +55,16 @@ impl Enrolments {
                     }
                     found.faulty = found.faulty.saturating_add(usize::from(found.faults.len() > before));
                 }
-                let beside = store.faults_beside_records().unwrap_or_else(|error| vec![error]);
+                let beside = beside.unwrap_or_else(|error| vec![error]);
                 found.faults.extend(beside.iter().take(MOST_FAULTS).map(ToString::to_string));
                 // The record of nobody, which is read with every table.
                 found.faults.extend(store.find(NOBODY).err().map(|failure| failure.0));
                 found.faults.dedup();
             }
-            Err(error) if error.is_missing() => found.missing = true,
+            Err(error) if error.is_missing() => {
+                found.missing = true;
+                found.secrets_lost = store.exists();
+            }
             Err(error) => {
                 found.closed = true;
                 found.faults.push(error.to_string());
@@ -71,7 +84,8 @@ impl Enrolments {
     pub fn soundness(&self, policy: &Policy, now: UnixTime) -> Soundness {
         let asks_nobody = |rule: &Rule| rule.matches_every_login() && *rule.action() == RuleAction::Exempt;
         let exempt = matches!(policy.default_chain().unenrolled(), Unenrolled::ExemptUntil(end) if now < end);
-        let nobody = self.closed || self.missing || (self.faulty >= self.users && !exempt);
+        let barred = self.faulty.saturating_add(self.pass_none);
+        let nobody = self.closed || self.missing || (barred >= self.users && !exempt);
         match (nobody && !policy.rules().iter().any(asks_nobody), self.faults.is_empty()) {
             (true, _) => Soundness::NobodyPasses,
             (false, true) => Soundness::Whole,
@@ -84,6 +98,11 @@ impl Enrolments {
     pub fn summary(&self) -> String {
         match (self.closed, self.users) {
             (true, _) => "cannot be read, so every login that asks for codes is denied".to_owned(),
+            (false, 0) if self.secrets_lost => {
+                "its folder `secrets` is gone, so nobody's authenticators are known and every login that asks for codes is \
+                 denied; restore it from a backup"
+                    .to_owned()
+            }
             (false, 0) if self.missing => {
                 "not there, so every login that asks for codes is denied; restore it from a backup, or make it by the first \
                  `mfa-chain enroll USER FACTOR`"
@@ -122,12 +141,19 @@ impl Enrolments {
                 "{user}: the login state is gone, so every login is denied; run `mfa-chain unlock --reset-state {user}`"
             ));
         }
-        if !Readiness::of(policy.default_chain(), &record).is_enough() {
+        let passes = |chain: &ChainSpec| Readiness::of(chain, &record).is_enough();
+        if !passes(policy.default_chain()) {
+            let whole = state.is_some() || record.credentials().is_empty();
+            let none = !policy.named_chains().any(passes);
+            self.pass_none = self.pass_none.saturating_add(usize::from(whole && none));
             self.cannot_pass.push(user);
         }
         Ok(())
     }
 }
+
+const STATES_LOST: &str = "the store's folder `state` is gone, so used codes are not known and every login that asks for codes \
+                           is denied; make it with mode 0700 and run `mfa-chain unlock --reset-state USER` for each user";
 
 /// A name that no account has.
 const NOBODY: &str = "\u{1}";

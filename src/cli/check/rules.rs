@@ -21,6 +21,23 @@ pub fn warnings(policy: &Policy, host: &HostNames<'_>) -> Vec<String> {
     warnings
 }
 
+/// The rules that a directory decides: `asked` answers about groups beside this host.
+#[must_use]
+pub fn on_directory(policy: &Policy, asked: &[String]) -> Option<String> {
+    let rules = (1_usize..).zip(policy.rules()).filter(|(_, rule)| rule.groups().is_some());
+    let numbers: Vec<String> = rules.map(|(number, _)| number.to_string()).collect();
+    if asked.is_empty() || numbers.is_empty() {
+        return None;
+    }
+    let (noun, verb) = if numbers.len() == 1 { ("rule", "names") } else { ("rules", "name") };
+    Some(format!(
+        "{noun} {} {verb} groups, and /etc/nsswitch.conf asks {} about them: while that is down, every login that reaches \
+         such a rule is denied; let root's console match a rule before it",
+        numbers.join(", "),
+        asked.join(", ")
+    ))
+}
+
 fn on_users(rule: &Rule, host: &HostNames<'_>) -> Vec<String> {
     let names = rule.users().unwrap_or_default().into_iter();
     names
@@ -173,6 +190,22 @@ mod tests {
 
     use super::*;
     use crate::verifier::ports::{Account, Accounts, AccountsError};
+
+    #[test]
+    fn rules_that_hang_on_a_directory_are_named() {
+        let text = "required_steps = 1\n[[factors]]\nid = \"phone\"\ntype = \"totp\"\n\
+                    [[rules]]\nusers = ['root']\naction = 'exempt'\n[[rules]]\ngroups = ['wheel']\naction = 'deny'\n";
+        let policy = Policy::parse(text, "policy.toml").expect("a policy");
+        let told = on_directory(&policy, &["sss".to_owned()]).expect("a warning");
+        assert!(
+            told.starts_with("rule 2 names groups, and /etc/nsswitch.conf asks sss about them"),
+            "{told}"
+        );
+        assert_eq!(on_directory(&policy, &[]), None);
+        let without =
+            Policy::parse(text.rsplit_once("[[rules]]").expect("rules").0, "policy.toml").expect("a policy");
+        assert_eq!(on_directory(&without, &["sss".to_owned()]), None);
+    }
 
     #[test]
     fn what_the_host_knows_gets_no_warning() {
