@@ -444,10 +444,12 @@ fn the_trail_has_a_line_for_each_step_and_the_verdict_and_no_code() {
     let lines = world.audit.0.borrow().clone();
     let find = |needle: &str| lines.iter().filter(|line| line.contains(needle)).count();
     assert_eq!(
-        find("event=step user=alice service=sshd chain=default step=1 steps=2 factor=phone outcome=accepted"),
+        find(
+            "event=step user=alice service=sshd source=unknown chain=default step=1 steps=2 factor=phone outcome=accepted"
+        ),
         1
     );
     assert_eq!(find("step=2 steps=2 factor=token outcome=wrong-code failures=1"), 1);
-    assert_eq!(find("event=verdict user=alice service=sshd verdict=deny reason=wrong-code"), 1);
+    assert_eq!(find("event=verdict user=alice service=sshd source=unknown verdict=deny reason=wrong-code"), 1);
     assert!(lines.iter().all(|line| !line.contains(&code) && !line.contains("424242")), "{lines:?}");
 }

@@ -40,10 +40,12 @@ pub fn authenticate(handle: &mut PamHandle, arguments: &[&CStr], flags: PamFlag)
         Ok(loaded) => loaded,
         Err(verdict) => return code_of(&verdict),
     };
-    request_fail_delay(handle, Duration::from_secs(setup.policy.throttle().fail_delay_seconds()));
     let orchestrator = setup.orchestrator(&audit);
     let mut conversation = PamConversation::new(handle, flags & PAM_SILENT != 0);
     let verdict = login::authenticate(&orchestrator, &request, &mut conversation);
+    // libpam keeps the longest delay of all that are asked for, so it is asked for once.
+    let delay = setup.policy.fail_delay_seconds(conversation.rule());
+    request_fail_delay(handle, Duration::from_secs(delay));
     match verdict {
         Verdict::Grant(_) => {
             Shown::Chain { user: request.user }.keep(handle).map_or_else(|code| code, |()| code_of(&verdict))

@@ -12,12 +12,18 @@ use crate::verifier::response::Response;
 pub struct PamConversation<'a> {
     handle: &'a PamHandle,
     silent: bool,
+    rule: Option<usize>,
 }
 
 impl<'a> PamConversation<'a> {
     /// Talks through `handle`; `silent` is the flag `PAM_SILENT`, under which prompts alone are sent.
     pub const fn new(handle: &'a PamHandle, silent: bool) -> Self {
-        Self { handle, silent }
+        Self { handle, silent, rule: None }
+    }
+
+    /// The rule that chose the chain.
+    pub const fn rule(&self) -> Option<usize> {
+        self.rule
     }
 
     fn channel(&self) -> Result<Conv<'_>, NoAnswer> {
@@ -27,6 +33,10 @@ impl<'a> PamConversation<'a> {
 }
 
 impl Conversation for PamConversation<'_> {
+    fn begins(&mut self, rule: Option<usize>) {
+        self.rule = rule;
+    }
+
     fn ask(&mut self, prompt: &str, echo: bool) -> Result<Response, NoAnswer> {
         let style = if echo { PAM_PROMPT_ECHO_ON } else { PAM_PROMPT_ECHO_OFF };
         // pam-bindings wipes and frees what the application hands over, and wipes its own copy on drop.

@@ -48,6 +48,7 @@ pub struct Attempt<'a, S, C, N, A> {
     waiting: Vec<Answer>,
     begun_at: UnixTime,
     steps: usize,
+    rule: Option<usize>,
     another_account: bool,
 }
 
@@ -111,6 +112,7 @@ impl<S: Store, C: Clock, N: Accounts, A: Audit> Orchestrator<'_, S, C, N, A> {
             chain,
             waiting,
             begun_at,
+            rule,
             steps,
             another_account,
         })))
@@ -172,6 +174,12 @@ impl<'a, S: Store, C: Clock, N: Accounts, A: Audit> Attempt<'a, S, C, N, A> {
     #[must_use]
     pub const fn request(&self) -> &Request {
         &self.request
+    }
+
+    /// The rule that chose the chain, by its place in the policy.
+    #[must_use]
+    pub const fn rule(&self) -> Option<usize> {
+        self.rule
     }
 
     /// How many steps the chain has.

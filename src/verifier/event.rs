@@ -52,6 +52,7 @@ impl Event {
             .with_some("rhost", request.rhost.as_deref())
             .with_some("ruser", request.ruser.as_deref())
             .with_some("tty", request.tty.as_deref())
+            .with_some("source", request.names_no_source().then_some("unknown"))
     }
 
     /// Adds `key=value`. Anything but printable ASCII is escaped as `\x..`, and so are blanks, quotes, `=` and

@@ -16,6 +16,7 @@ pub fn authenticate<S: Store, C: Clock, N: Accounts, A: Audit>(
         Begin::Over(verdict) => return verdict,
         Begin::Attempt(attempt) => attempt,
     };
+    conversation.begins(attempt.rule());
     loop {
         match ask(orchestrator, &attempt, conversation) {
             Err(verdict) => return verdict,

@@ -163,6 +163,9 @@ pub trait Clock {
 
 /// The way to the claimant.
 pub trait Conversation {
+    /// A chain begins, which the rule at this place of the policy chose, or none.
+    fn begins(&mut self, _rule: Option<usize>) {}
+
     /// Asks for one answer. `echo` shows what is typed.
     ///
     /// # Errors

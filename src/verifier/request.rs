@@ -53,6 +53,12 @@ impl Request {
         self.account.as_ref().map(|account| account.uid)
     }
 
+    /// Whether nothing tells where it comes from: neither a host, nor a user of this one, nor a terminal.
+    #[must_use]
+    pub const fn names_no_source(&self) -> bool {
+        self.rhost.is_none() && self.ruser.is_none() && self.tty.is_none()
+    }
+
     /// The claimant's name where it can be enrolled, `None` where nobody of that name can exist here.
     #[must_use]
     pub fn username(&self) -> Option<Username> {

@@ -23,8 +23,9 @@ pub fn check(bytes: &[u8]) {
     if line.len() < Event::MAX_BYTES {
         let typed = text(6).is_some_and(|name| name != request.user).then(|| request.user.clone());
         let user = text(6).unwrap_or_else(|| request.user.clone());
-        let values = [Some(user), typed, Some(request.service.clone()), text(2), text(3), text(4)];
-        let given = ["user", "as", "service", "rhost", "ruser", "tty"].into_iter().zip(values);
+        let nowhere = [text(2), text(3), text(4)].iter().all(Option::is_none).then(|| "unknown".to_owned());
+        let values = [Some(user), typed, Some(request.service.clone()), text(2), text(3), text(4), nowhere];
+        let given = ["user", "as", "service", "rhost", "ruser", "tty", "source"].into_iter().zip(values);
         let given = given.filter_map(|(key, value)| Some((key, value?)));
         assert_reads_back(line, &given.collect::<Vec<_>>());
     }

@@ -37,6 +37,7 @@ pub const FAMILIES: &[Family] = &[
 pub const LOCKERS: &[&str] = &[
     "budgie-screensaver",
     "cinnamon-screensaver",
+    "gnome-screensaver",
     "gtklock",
     "hyprlock",
     "i3lock",
@@ -46,6 +47,7 @@ pub const LOCKERS: &[&str] = &[
     "mate-screensaver",
     "phosh",
     "swaylock",
+    "ukui-screensaver-qt",
     "vlock",
     "waylock",
     "xfce4-screensaver",
@@ -94,6 +96,7 @@ const WITHOUT_SOURCE: &[&str] = &[
     "systemd-user",
     "i3lock",
     "swaylock",
+    "ukui-screensaver-qt",
     "hyprlock",
     "xscreensaver",
     "vlock",
@@ -103,6 +106,7 @@ const WITHOUT_SOURCE: &[&str] = &[
     "gnome-screensaver",
     "mate-screensaver",
     "cinnamon-screensaver",
+    "gnome-screensaver",
     "xfce4-screensaver",
 ];
 

@@ -101,6 +101,14 @@ impl Policy {
         self.factors.iter().find(|factor| factor.id.as_str() == id)
     }
 
+    /// Seconds by which the application delays the answer to a failure of logins that meet the rule at this place of
+    /// [`rules`](Self::rules), or none.
+    #[must_use]
+    pub fn fail_delay_seconds(&self, rule: Option<usize>) -> u64 {
+        let of_rule = rule.and_then(|place| self.rules.get(place)).and_then(Rule::fail_delay_seconds);
+        of_rule.unwrap_or_else(|| self.throttle.fail_delay_seconds())
+    }
+
     /// How long failures make a user wait.
     #[must_use]
     pub fn throttle(&self) -> &ThrottlePolicy {

@@ -10,11 +10,17 @@ pub struct Rule {
     line: usize,
     conditions: Conditions,
     action: RuleAction,
+    fail_delay_seconds: Option<u64>,
 }
 
 impl Rule {
-    pub(super) fn new(line: usize, conditions: Conditions, action: RuleAction) -> Self {
-        Self { line, conditions, action }
+    pub(super) fn new(
+        line: usize,
+        conditions: Conditions,
+        action: RuleAction,
+        fail_delay_seconds: Option<u64>,
+    ) -> Self {
+        Self { line, conditions, action, fail_delay_seconds }
     }
 
     /// The line of the policy where it begins, from 1.
@@ -27,6 +33,12 @@ impl Rule {
     #[must_use]
     pub fn action(&self) -> &RuleAction {
         &self.action
+    }
+
+    /// Seconds by which the application delays the answer to a failure of these logins; `None` for what holds for all.
+    #[must_use]
+    pub fn fail_delay_seconds(&self) -> Option<u64> {
+        self.fail_delay_seconds
     }
 
     /// Whether it looks at the address a login comes from.
@@ -73,7 +85,8 @@ impl Rule {
 
 impl fmt::Display for Rule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} -> {}", self.conditions, self.action)
+        write!(formatter, "{} -> {}", self.conditions, self.action)?;
+        self.fail_delay_seconds.map_or(Ok(()), |seconds| write!(formatter, ", delay {seconds} s"))
     }
 }
 

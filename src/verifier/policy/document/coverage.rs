@@ -105,7 +105,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_rule_is_missed_for_not_being_compared(conditions in prop::collection::vec(conditions(), 0..8)) {
-            let rules = (1..).zip(conditions).map(|(line, these)| Rule::new(line, these, RuleAction::Deny));
+            let rules = (1..).zip(conditions).map(|(line, these)| Rule::new(line, these, RuleAction::Deny, None));
             let rules: Vec<Rule> = rules.collect();
             let compared = rules.iter().enumerate().find_map(|(place, later)| {
                 let mut earlier = rules.iter().take(place);

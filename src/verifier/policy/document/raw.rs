@@ -238,10 +238,12 @@ pub(super) struct RawRule<'t> {
     pub(super) ttys: Option<List<'t>>,
     pub(super) chain: Option<Text<'t>>,
     pub(super) action: Option<Text<'t>>,
+    pub(super) fail_delay_seconds: Option<Number>,
 }
 
 impl<'t> RawRule<'t> {
-    const KEYS: &'static [&'static str] = &["services", "users", "groups", "from", "ttys", "chain", "action"];
+    const KEYS: &'static [&'static str] =
+        &["services", "users", "groups", "from", "ttys", "chain", "action", "fail_delay_seconds"];
 
     fn read(value: &'t Value<'t>) -> Result<Spanned<Self>, Misread> {
         let at = value.span();
@@ -255,6 +257,7 @@ impl<'t> RawRule<'t> {
                 "ttys" => raw.ttys = Some(values::list(value, values::text)?),
                 "chain" => raw.chain = Some(values::text(value)?),
                 "action" => raw.action = Some(values::text(value)?),
+                "fail_delay_seconds" => raw.fail_delay_seconds = Some(values::number(value)?),
                 _ => return Err(Misread::unknown_key(key, Self::KEYS)),
             }
         }

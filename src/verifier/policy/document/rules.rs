@@ -8,7 +8,7 @@ use super::coverage::first_covered;
 use super::names;
 use super::position::{Problem, Source};
 use super::raw::{List, RawRule, Text};
-use super::words::{choose, unknown};
+use super::words::{choose, number, unknown};
 use crate::verifier::policy::conditions::{Conditions, Names};
 use crate::verifier::policy::network::Network;
 use crate::verifier::policy::terminal::TerminalPattern;
@@ -24,7 +24,8 @@ pub(super) fn read(
     for raw in given {
         let conditions = read_conditions(raw.get_ref())?;
         let action = read_action(raw, chains)?;
-        rules.push(Rule::new(source.line(raw.span().start), conditions, action));
+        let delay = read_delay(raw.get_ref())?;
+        rules.push(Rule::new(source.line(raw.span().start), conditions, action, delay));
     }
     match first_covered(&rules) {
         Some((place, earlier)) => {
@@ -35,6 +36,16 @@ pub(super) fn read(
         }
         None => Ok(rules),
     }
+}
+
+/// The delay of a denial, where the rule asks for codes.
+fn read_delay(raw: &RawRule<'_>) -> Result<Option<u64>, Problem> {
+    let Some(given) = &raw.fail_delay_seconds else { return Ok(None) };
+    if raw.chain.is_none() {
+        let message = "`fail_delay_seconds` is for rules with `chain`: no other asks for codes";
+        return Err(Problem::at(&given.span(), message));
+    }
+    number("fail_delay_seconds", given, 0..=30).map(Some)
 }
 
 fn read_conditions(raw: &RawRule<'_>) -> Result<Conditions, Problem> {
@@ -151,12 +162,22 @@ mod tests {
             "chain = 'admin'\naction = 'deny'",
             "8:10: this rule has both `chain` and `action`; write one of them",
         ),
+        (
+            "delay",
+            "chain = 'default'\nfail_delay_seconds = 31",
+            "8:22: `fail_delay_seconds` is 31; it must be 0 to 30",
+        ),
+        (
+            "delay without a chain",
+            "action = 'deny'\nfail_delay_seconds = 1",
+            "8:22: `fail_delay_seconds` is for rules with `chain`: no other asks for codes",
+        ),
         ("action", "action = 'allow'", "7:10: unknown action `allow`; known: exempt, deny"),
         ("chain", "chain = 'admim'", "7:9: unknown chain `admim`; known: default, admin"),
         (
             "key",
             "user = ['a']",
-            "7:1: unknown key `user`; known: services, users, groups, from, ttys, chain, action",
+            "7:1: unknown key `user`; known: services, users, groups, from, ttys, chain, action, fail_delay_seconds",
         ),
         ("text for a list", "users = 'a'", "7:9: string \"a\"; it must be a list"),
         (
