@@ -6,8 +6,9 @@ mod rehearsal_host;
 
 use failed::failed;
 use pam_mfa_chain::store::SystemClock;
-use pam_mfa_chain::verifier::failures::FailureCounts;
+use pam_mfa_chain::verifier::failures::{ChainMark, FailureCounts, SourceKey};
 use pam_mfa_chain::verifier::ports::Clock;
+use pam_mfa_chain::verifier::request::Request;
 use rehearsal_host::{Host, POLICY};
 
 #[test]
@@ -269,7 +270,16 @@ fn explain_tells_what_right_codes_cannot_overcome() {
     host.enrol("root", &["phone", "token"]);
     let now = SystemClock.now();
     host.change_state("root", |_, state| state.failures.strangers = failed(7, now));
-    host.run(&["explain", "root", "--service", "sshd"]).assert_tells(1, &["throttled: 7 failures in a row"]);
+    host.run(&["explain", "root", "--service", "sshd"]).assert_tells(1, &["throttled: 7 failures"]);
+    // At a place of its own somebody else's failures make nobody wait.
+    host.change_state("root", |_, state| {
+        let request = Request { ruser: Some("alice".to_owned()), ..Request::new("sudo", "root") };
+        let key = SourceKey::of(&request, &state.draw_key);
+        state.failures.pass(key, ChainMark { key: 1, hardness: 18 }, now);
+    });
+    let at = |ruser: &str| host.run(&["explain", "root", "--service", "sudo", "--ruser", ruser]);
+    at("alice").assert_tells(0, &["could pass now"]);
+    at("mallory").assert_tells(1, &["throttled: 7 failures"]);
     host.change_state("root", |record, state| {
         state.failures = FailureCounts::default();
         let next = record.credentials()[0].step_at(now).expect("a step");

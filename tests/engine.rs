@@ -450,6 +450,9 @@ fn the_trail_has_a_line_for_each_step_and_the_verdict_and_no_code() {
         1
     );
     assert_eq!(find("step=2 steps=2 factor=token outcome=wrong-code failures=1"), 1);
-    assert_eq!(find("event=verdict user=alice service=sshd source=unknown verdict=deny reason=wrong-code"), 1);
+    assert_eq!(
+        find("event=verdict user=alice service=sshd source=unknown verdict=deny reason=wrong-code"),
+        1
+    );
     assert!(lines.iter().all(|line| !line.contains(&code) && !line.contains("424242")), "{lines:?}");
 }

@@ -194,6 +194,9 @@ pub struct ExplainArguments {
     /// The terminal, as the service gives it: tty1, pts/0; sshd gives ssh
     #[arg(long, value_name = "TTY")]
     pub tty: Option<String>,
+    /// Who runs the program, as sudo and su give it
+    #[arg(long, value_name = "NAME")]
+    pub ruser: Option<String>,
     /// Take the user for a member of this group, whatever the system says; may be repeated
     #[arg(long = "group", value_name = "NAME")]
     pub groups: Vec<String>,

@@ -18,6 +18,7 @@ use crate::verifier::credential::{Credential, CredentialId, MovingFactor};
 use crate::verifier::policy::{Factor, FactorKind, Policy};
 use crate::verifier::ports::Clock;
 use crate::verifier::record::UserRecord;
+use crate::verifier::shell_word::shell_word;
 use crate::verifier::username::Username;
 
 /// Runs the command.
@@ -192,7 +193,11 @@ fn next_steps(
         let _ = writeln!(text, "{}", Readiness::of(chain, &record));
     }
     if record.recovery().is_none() {
-        let _ = writeln!(text, "No recovery codes yet; `mfa-chain recovery {user}` makes them.");
+        let _ = writeln!(
+            text,
+            "No recovery codes yet; `mfa-chain recovery {}` makes them.",
+            shell_word(user.as_str())
+        );
     }
     Ok(text)
 }

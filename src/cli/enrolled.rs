@@ -5,6 +5,7 @@ use crate::store::FileStore;
 use crate::verifier::credential::Credential;
 use crate::verifier::login_state::LoginState;
 use crate::verifier::record::UserRecord;
+use crate::verifier::shell_word::shell_word;
 use crate::verifier::username::Username;
 
 /// The record and the login state of `user`.
@@ -29,7 +30,8 @@ pub fn find_any(store: &FileStore, user: &Username) -> Result<Option<(UserRecord
         // A change of the record would make a fresh state, in which used codes are good again.
         None => Err(Failure::files(format!(
             "the login state of `{user}` is gone, so used codes are not known; run `mfa-chain unlock \
-             --reset-state {user}`"
+             --reset-state {}`",
+            shell_word(user.as_str())
         ))),
     }
 }
@@ -37,8 +39,9 @@ pub fn find_any(store: &FileStore, user: &Username) -> Result<Option<(UserRecord
 /// That `user` has no record.
 #[must_use]
 pub fn nobody(user: &Username) -> Failure {
+    let word = shell_word(user.as_str());
     Failure::refused(format!(
-        "`{user}` has enrolled nothing; run `mfa-chain enroll {user} FACTOR`, or see `mfa-chain status`"
+        "`{user}` has enrolled nothing; run `mfa-chain enroll {word} FACTOR`, or see `mfa-chain status`"
     ))
 }
 

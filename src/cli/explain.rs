@@ -21,8 +21,8 @@ use crate::verifier::request::Request;
 pub fn run(context: &Context, arguments: &ExplainArguments) -> Result<Exit, Failure> {
     let policy = load_policy(&context.policy)?;
     let store = FileStore::at(&context.store);
-    let (rhost, tty) = (arguments.rhost.clone(), arguments.tty.clone());
-    let request = Request { rhost, tty, ..Request::new(&arguments.service, &arguments.user) };
+    let (rhost, ruser, tty) = (arguments.rhost.clone(), arguments.ruser.clone(), arguments.tty.clone());
+    let request = Request { rhost, ruser, tty, ..Request::new(&arguments.service, &arguments.user) };
     let named = NamedGroups { groups: &arguments.groups, system: context.accounts };
     let accounts: &dyn Accounts = if arguments.groups.is_empty() { context.accounts } else { &named };
     let explanation = Explanation::of(&policy, &store, accounts, &request)?;
@@ -117,9 +117,8 @@ fn notes(request: &Request) -> Vec<String> {
     }
     notes.extend(whose_codes(&request.service));
     if request.rhost.as_ref().is_some_and(|host| host.parse::<std::net::IpAddr>().is_err()) {
-        notes.push(
-            "--rhost is no address, so no `from` matches it; sshd gives addresses with UseDNS no".into(),
-        );
+        let sshd = if request.service == "sshd" { "; sshd gives addresses with UseDNS no" } else { "" };
+        notes.push(format!("--rhost is no address, so no `from` matches it{sshd}"));
     }
     notes
 }

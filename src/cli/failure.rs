@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::store::{DEFAULT_POLICY, Problem, StoreError};
 use crate::verifier::ports::StoreFailure;
+use crate::verifier::shell_word::shell_word;
 
 /// How a command ended that did what it was asked to find out. The number is the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +133,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let more = error.further_mistakes().first().map(|mistake| match mistake.file() {
             DEFAULT_POLICY => "; `mfa-chain check` lists them".to_owned(),
-            policy => format!("; `mfa-chain --policy {policy} check` lists them"),
+            policy => format!("; `mfa-chain --policy {} check` lists them", shell_word(policy)),
         });
         Self::files(format!("{error}{}", more.unwrap_or_default()))
     }

@@ -14,6 +14,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::Context;
 use super::failure::Failure;
 use crate::store::{DEFAULT_POLICY, DEFAULT_STORE};
+use crate::verifier::shell_word::shell_word;
 
 /// Writes `text` to standard output.
 ///
@@ -72,7 +73,11 @@ pub fn complain(line: &str) {
 /// Remembers which policy and store this command goes by: commands that are advised have to go by the same ones.
 pub fn go_by(context: &Context) {
     let option = |name: &str, path: &Path, default: &str| {
-        if path == Path::new(default) { String::new() } else { format!("--{name} {} ", path.display()) }
+        if path == Path::new(default) {
+            String::new()
+        } else {
+            format!("--{name} {} ", shell_word(&path.display().to_string()))
+        }
     };
     let policy = option("policy", &context.policy, DEFAULT_POLICY);
     let _ = OPTIONS.set(policy + &option("store", &context.store, DEFAULT_STORE));

@@ -15,6 +15,7 @@ use crate::verifier::login_state::LoginState;
 use crate::verifier::ports::Clock;
 use crate::verifier::record::UserRecord;
 use crate::verifier::recovery::{BypassCode, RecoveryCode};
+use crate::verifier::shell_word::shell_word;
 use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
 
@@ -98,6 +99,7 @@ fn meaning(user: &Username, record: &UserRecord) -> String {
     let mut text = format!(
         "Made a new login state for {user}. What the old one knew is replaced by the safe assumption:\n"
     );
+    let word = shell_word(user.as_str());
     // Writing to a String can't fail.
     for credential in record.credentials() {
         let factor = &credential.factor;
@@ -108,12 +110,12 @@ fn meaning(user: &Username, record: &UserRecord) -> String {
             }
             MovingFactor::Hotp => writeln!(
                 text,
-                "- factor `{factor}`: void until two codes in a row are shown, `mfa-chain resync {user} {factor}`"
+                "- factor `{factor}`: void until two codes in a row are shown, `mfa-chain resync {word} {factor}`"
             ),
         };
     }
     if record.recovery().is_some() {
-        let _ = writeln!(text, "- recovery codes: void; `mfa-chain recovery {user}` makes new ones");
+        let _ = writeln!(text, "- recovery codes: void; `mfa-chain recovery {word}` makes new ones");
     }
     text
 }

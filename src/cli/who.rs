@@ -5,6 +5,7 @@ use super::{Context, output};
 use crate::store::FileStore;
 use crate::verifier::ports::Account;
 use crate::verifier::record::UserRecord;
+use crate::verifier::shell_word::shell_word;
 use crate::verifier::username::Username;
 
 /// A name as the store knows it, and the account behind it.
@@ -77,10 +78,11 @@ impl Who {
 /// That an account was made again under its old name, and what to do.
 #[must_use]
 pub fn another_account(user: &Username, enrolled: Option<u32>, today: Option<u32>) -> String {
+    let word = shell_word(user.as_str());
     let number = |uid: Option<u32>| uid.map_or_else(|| "none".to_owned(), |uid| uid.to_string());
     format!(
-        "{user}: user id {} enrolled, the account has {} now, so its logins are denied; `mfa-chain adopt {user}` if it \
-         is the same person, `mfa-chain revoke {user}` if not",
+        "{user}: user id {} enrolled, the account has {} now, so its logins are denied; `mfa-chain adopt {word}` if it \
+         is the same person, `mfa-chain revoke {word}` if not",
         number(enrolled),
         number(today)
     )
@@ -91,6 +93,7 @@ pub fn another_account(user: &Username, enrolled: Option<u32>, today: Option<u32
 pub fn renamed(holder: &Username, user: &str) -> String {
     format!(
         "the account of user id that enrolled as `{holder}` is called `{user}` now, so it is not exempt from codes; \
-         `mfa-chain revoke {holder}`, then enrol `{user}`"
+         `mfa-chain revoke {}`, then enrol `{user}`",
+        shell_word(holder.as_str())
     )
 }

@@ -23,6 +23,7 @@ use crate::verifier::login;
 use crate::verifier::policy::Policy;
 use crate::verifier::ports::Audit;
 use crate::verifier::request::Request;
+use crate::verifier::shell_word::shell_word;
 use crate::verifier::verdict::{DenyReason, Exemption, Verdict};
 
 /// `pam_sm_authenticate`.
@@ -136,7 +137,7 @@ fn how_to_check(policy: &Path, error: &StoreError) -> String {
     let option = if policy == Path::new(DEFAULT_POLICY) {
         String::new()
     } else {
-        format!("--policy {} ", policy.display())
+        format!("--policy {} ", shell_word(&policy.display().to_string()))
     };
     let end = if error.further_mistakes().is_empty() { "tells whether it is mended" } else { "lists them" };
     format!("`mfa-chain {option}check` {end}")

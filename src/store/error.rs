@@ -11,6 +11,7 @@ use super::owner::{DECOYS, STATE};
 
 use crate::verifier::policy::PolicyError;
 use crate::verifier::ports::StoreFailure;
+use crate::verifier::shell_word::shell_word;
 
 /// A file of the policy or the store can't be used.
 #[derive(Debug)]
@@ -123,7 +124,8 @@ fn with_store(text: &str, store: &Path) -> String {
     if store == Path::new(DEFAULT_STORE) {
         return text.to_owned();
     }
-    text.replace("`mfa-chain ", &format!("`mfa-chain --store {} ", store.display()))
+    let word = store.display().to_string();
+    text.replace("`mfa-chain ", &format!("`mfa-chain --store {} ", shell_word(&word)))
 }
 
 impl fmt::Display for StoreError {

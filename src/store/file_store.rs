@@ -14,6 +14,7 @@ use super::trusted::{Readers, TrustedDir, TrustedFile};
 use crate::verifier::login_state::LoginState;
 use crate::verifier::ports::{Claimant, Committed, Store, StoreFailure};
 use crate::verifier::record::UserRecord;
+use crate::verifier::shell_word::shell_word;
 use crate::verifier::username::Username;
 
 /// Where the store is unless a module argument or option names another.
@@ -146,7 +147,8 @@ impl FileStore {
         match self.record(user)? {
             Some(record) if !record.credentials().is_empty() => {
                 let what = format!(
-                    "the login state is gone, so used codes are not known; run `mfa-chain unlock --reset-state {user}`"
+                    "the login state is gone, so used codes are not known; run `mfa-chain unlock --reset-state {}`",
+                    shell_word(user.as_str())
                 );
                 Err(StoreError::invalid(&self.dir()?.path_of(&Owner(user.clone()).file_name()), what))
             }

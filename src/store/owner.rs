@@ -2,6 +2,7 @@
 
 use crate::verifier::keyed_hash::keyed_number;
 use crate::verifier::login_state::DrawKey;
+use crate::verifier::shell_word::shell_word;
 use crate::verifier::username::Username;
 
 /// The folder of login states.
@@ -29,6 +30,9 @@ impl Owner {
     /// What mends a file that is damaged: what it knew is lost.
     #[must_use]
     pub fn remedy(&self) -> String {
-        format!("run `mfa-chain unlock --reset-state {}` once the cause is known", self.0)
+        format!(
+            "run `mfa-chain unlock --reset-state {}` once the cause is known",
+            shell_word(self.0.as_str())
+        )
     }
 }

@@ -27,6 +27,7 @@ pub mod recovery;
 pub mod request;
 pub mod response;
 pub mod secret;
+pub mod shell_word;
 pub mod time;
 pub(crate) mod toml_values;
 pub mod username;

@@ -86,3 +86,37 @@ fn a_full_disk_under_the_output_is_told() {
     let line = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(line.starts_with("mfa-chain: cannot write to standard output"), "{line}");
 }
+
+/// As printed, an advised command works, also where a path or a name holds blanks.
+#[test]
+fn an_advised_command_is_quoted_for_the_shell() {
+    let scratch = Scratch::new();
+    let folder = scratch.path("a folder");
+    std::fs::create_dir(&folder).expect("a folder");
+    let policy = folder.join("policy.toml");
+    std::fs::copy(scratch.path("policy.toml"), &policy).expect("a policy");
+    let line = |words: &str| {
+        format!(
+            "'{BINARY}' --policy '{}' --store '{}' {words}",
+            policy.display(),
+            folder.join("store").display()
+        )
+    };
+    let run = |line: &str| {
+        let output = std::process::Command::new("sh").args(["-c", line]).output().expect("sh");
+        (
+            output.status.success(),
+            String::from_utf8(output.stdout).expect("text") + &String::from_utf8_lossy(&output.stderr),
+        )
+    };
+    let secret = scratch.write("secret", super::scratch::SECRET);
+    let enrolled = run(&line(&format!(
+        "enroll 'o'\\''neil smith' phone --unknown-user --no-confirm --secret-file '{secret}'"
+    )));
+    assert!(enrolled.0, "{}", enrolled.1);
+    let advised =
+        enrolled.1.split("`mfa-chain ").nth(1).and_then(|rest| rest.split('`').next()).expect("a command");
+    assert!(advised.contains("a folder") && advised.contains("recovery "), "{advised}");
+    let (worked, told) = run(&format!("'{BINARY}' {advised}"));
+    assert!(worked && told.contains("Each code stands in once"), "{told}");
+}

@@ -4,6 +4,7 @@ use crate::cli::readiness::Readiness;
 use crate::store::{FileStore, StoreError};
 use crate::verifier::policy::{ChainSpec, Policy, Rule, RuleAction, Unenrolled};
 use crate::verifier::ports::Store;
+use crate::verifier::shell_word::shell_word;
 use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
 
@@ -138,7 +139,8 @@ impl Enrolments {
         let state = store.login_state(&user)?;
         if state.is_none() && !record.credentials().is_empty() {
             self.faults.push(format!(
-                "{user}: the login state is gone, so every login is denied; run `mfa-chain unlock --reset-state {user}`"
+                "{user}: the login state is gone, so every login is denied; run `mfa-chain unlock --reset-state {}`",
+                shell_word(user.as_str())
             ));
         }
         let passes = |chain: &ChainSpec| Readiness::of(chain, &record).is_enough();

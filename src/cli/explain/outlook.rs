@@ -6,6 +6,7 @@ use crate::store::FileStore;
 use crate::verifier::chain::Chain;
 use crate::verifier::credential::Credential;
 use crate::verifier::draw::DrawSeed;
+use crate::verifier::failures::{Budget, SourceKey};
 use crate::verifier::login_state::LoginState;
 use crate::verifier::policy::{ChainSpec, Factor, FactorKind, Mode, OnWrongCode, ThrottlePolicy, Unenrolled};
 use crate::verifier::ports::{Claimant, Store};
@@ -67,7 +68,7 @@ impl Outlook {
         }
         if let (false, Some(state)) = (exempt, login_state) {
             outlook.recovery_codes = record.recovery().map(|set| state.recovery_codes_left(set));
-            outlook.obstacles.extend(throttled(&state, throttle, now));
+            outlook.obstacles.extend(throttled(&state, request, throttle, now));
             let steps = outlook.steps.iter().filter(|_| genuine);
             let stale: Vec<String> =
                 steps.filter_map(|factor| unusable(factor, &record, &state, now)).collect();
@@ -128,12 +129,23 @@ fn files_of(store: &FileStore, request: &Request) -> Result<(UserRecord, Option<
     Ok((store.record(&user)?.unwrap_or_default(), store.login_state(&user)?))
 }
 
-fn throttled(state: &LoginState, throttle: &ThrottlePolicy, now: UnixTime) -> Option<String> {
-    let wait = state.failures.longest_wait_seconds(throttle, now);
+/// The wait of the place that the login comes from, where one was named; else the longest of all.
+fn throttled(
+    state: &LoginState,
+    request: &Request,
+    throttle: &ThrottlePolicy,
+    now: UnixTime,
+) -> Option<String> {
+    let wait = if request.rhost.is_some() || request.ruser.is_some() {
+        let source = SourceKey::of(request, &state.draw_key);
+        state.failures.clone().at(now).wait_seconds(source, Budget::Codes, throttle, now)
+    } else {
+        state.failures.longest_wait_seconds(throttle, now)
+    };
     let failures = state.failures.total();
     (wait > 0).then(|| {
         format!(
-            "throttled: {failures} failures in a row, the next attempt is judged in {wait} s; `mfa-chain unlock` \
+            "throttled: {failures} failures stand, the next attempt is judged in {wait} s; `mfa-chain unlock` \
              ends the wait"
         )
     })
