@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::qr::QrOutput;
 use crate::store::{DEFAULT_POLICY, DEFAULT_STORE};
@@ -34,9 +36,43 @@ pub struct GlobalArguments {
     pub json: bool,
 }
 
+/// Reads a command line.
+///
+/// # Errors
+///
+/// [`clap::Error`] for one that is wrong, or asks for help; also for a global option that the command ignores: it would
+/// change nothing, and whoever typed it expects that it does.
+pub fn parse(line: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Arguments, clap::Error> {
+    let mut definition = Arguments::command();
+    let matches = definition.try_get_matches_from_mut(line)?;
+    if let Some((name, inner)) = matches.subcommand() {
+        let typed = |option: &str| {
+            [&matches, inner]
+                .iter()
+                .any(|matches| matches.value_source(option) == Some(ValueSource::CommandLine))
+        };
+        let ignored =
+            IGNORED.iter().filter(|(command, _)| *command == name).flat_map(|(_, options)| *options);
+        if let Some(option) = ignored.copied().find(|option| typed(option)) {
+            let message = format!("`mfa-chain {name}` goes by no --{option}, so it would change nothing");
+            return Err(definition.error(ErrorKind::ArgumentConflict, message));
+        }
+    }
+    Arguments::from_arg_matches(&matches)
+}
+
+/// What a command has no use for. Those that work on a store take `--policy` too: advised commands name both.
+const IGNORED: [(&str, &[&str]); 3] = [
+    ("completions", &["policy", "store", "json"]),
+    ("demo", &["policy", "store", "json"]),
+    ("odds", &["store"]),
+];
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make the store and what it lacks, so that logins are judged before the first enrolment
+    Init(InitArguments),
     /// Enrol an authenticator of a user for a factor of the policy
     #[command(visible_alias = "enrol")]
     Enroll(EnrollArguments),
@@ -172,6 +208,10 @@ pub struct AdoptArguments {
     pub all: bool,
 }
 
+/// `init`
+#[derive(Args, Debug)]
+pub struct InitArguments {}
+
 /// `check`
 #[derive(Args, Debug)]
 pub struct CheckArguments {}
@@ -265,8 +305,6 @@ Exit codes:
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
     use crate::verifier::recovery::RecoverySet;
 

@@ -14,6 +14,7 @@ mod enroll;
 mod enrolled;
 mod explain;
 mod failure;
+mod init;
 mod module_path;
 mod odds;
 mod otpauth;
@@ -35,7 +36,6 @@ mod who;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
 use nix::sys::stat::{Mode, umask};
 
 use self::arguments::{Arguments, Command};
@@ -60,7 +60,7 @@ pub struct Context {
 /// neither.
 #[must_use]
 pub fn main(libpam: &dyn Libpam, accounts: &'static dyn Accounts) -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match arguments::parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
@@ -94,6 +94,7 @@ fn run(arguments: Arguments, libpam: &dyn Libpam, accounts: &'static dyn Account
     let context = Context { policy: global.policy, store: global.store, json: global.json, accounts };
     output::go_by(&context);
     match command {
+        Command::Init(arguments) => init::run(&context, &arguments),
         Command::Enroll(arguments) => enroll::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),
         Command::Revoke(arguments) => revoke::run(&context, &arguments),

@@ -1,14 +1,16 @@
 //! `odds`: the table that the policy in force amounts to.
 
-use super::scratch::Scratch;
+use super::scratch::{Scratch, run_bare};
 
 #[test]
 fn each_guesser_has_odds_and_more_free_failures_let_more_tries_through() {
     let scratch = Scratch::new();
-    let plain = scratch.run("odds --json").expect(0).json();
+    let plain =
+        run_bare(&format!("odds --json --policy {}", scratch.path_text("policy.toml"))).expect(0).json();
     let text = std::fs::read_to_string(scratch.path("policy.toml")).expect("the policy");
     scratch.write("policy.toml", &format!("{text}\n[throttle]\nfree_failures = 20\nfailures_a_day = 100\n"));
-    let eager = scratch.run("odds --json").expect(0).json();
+    let eager =
+        run_bare(&format!("odds --json --policy {}", scratch.path_text("policy.toml"))).expect(0).json();
     let tries = |facts: &serde_json::Value, place: usize| facts["guessers"][place]["tries"].clone();
     let names: Vec<&str> =
         (0..3).map(|place| plain["guessers"][place]["guesser"].as_str().expect("a name")).collect();
@@ -20,7 +22,11 @@ fn each_guesser_has_odds_and_more_free_failures_let_more_tries_through() {
     };
     assert!(chance(&plain, 1) > chance(&plain, 0) && chance(&plain, 2) > chance(&plain, 0), "{plain}");
     assert!(tries(&eager, 0)["day"].as_u64() > tries(&plain, 0)["day"].as_u64(), "{eager} {plain}");
-    assert!(scratch.run("odds").expect(0).mentions("from elsewhere, knowing nothing"));
+    assert!(
+        run_bare(&format!("odds --policy {}", scratch.path_text("policy.toml")))
+            .expect(0)
+            .mentions("from elsewhere, knowing nothing")
+    );
 }
 
 /// No figure is typed by hand there.
@@ -28,7 +34,7 @@ fn each_guesser_has_odds_and_more_free_failures_let_more_tries_through() {
 fn the_threat_model_shows_what_is_printed_for_the_shipped_policy() {
     let scratch = Scratch::new();
     scratch.write("policy.toml", include_str!("../../conf/policy.toml"));
-    let printed = scratch.run("odds").expect(0).stdout;
+    let printed = run_bare(&format!("odds --policy {}", scratch.path_text("policy.toml"))).expect(0).stdout;
     let table = printed.split("\n\n").next().expect("a table");
     assert!(table.lines().count() == 7, "{table}");
     assert!(include_str!("../../docs/threat-model.md").contains(&format!("```\n{table}\n```\n")), "{table}");
@@ -38,5 +44,5 @@ fn the_threat_model_shows_what_is_printed_for_the_shipped_policy() {
 fn a_policy_that_is_not_valid_has_no_odds() {
     let scratch = Scratch::new();
     scratch.write("policy.toml", "mode = 1\n");
-    scratch.run("odds").refused(3, &["policy.toml:1:"]);
+    run_bare(&format!("odds --policy {}", scratch.path_text("policy.toml"))).refused(3, &["policy.toml:1:"]);
 }

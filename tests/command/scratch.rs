@@ -103,6 +103,11 @@ impl Scratch {
     }
 }
 
+/// A command that goes by no store, or by no file at all.
+pub fn run_bare(line: &str) -> Finished {
+    feed(Command::new(BINARY).args(words(line)), "")
+}
+
 pub fn feed(command: &mut Command, input: &str) -> Finished {
     let mut child = command
         .stdin(Stdio::piped())

@@ -1,6 +1,6 @@
 //! The command line itself: help, completions, what is refused.
 
-use super::scratch::{BINARY, SECRET, Scratch};
+use super::scratch::{BINARY, SECRET, Scratch, run_bare};
 
 #[test]
 fn enroll_has_two_spellings() {
@@ -34,6 +34,7 @@ fn a_wrong_command_line_ends_with_2() {
 fn help_names_every_command_and_exit_code() {
     let help = Scratch::new().run("--help").expect(0).stdout;
     for word in [
+        "init",
         "enroll",
         "status",
         "revoke",
@@ -56,11 +57,10 @@ fn help_names_every_command_and_exit_code() {
 
 #[test]
 fn completions_are_made_for_each_shell() {
-    let scratch = Scratch::new();
     for (shell, mark) in
         [("bash", "complete -F"), ("zsh", "#compdef mfa-chain"), ("fish", "complete -c mfa-chain")]
     {
-        let script = scratch.run(&format!("completions {shell}")).expect(0).stdout;
+        let script = run_bare(&format!("completions {shell}")).expect(0).stdout;
         assert!(script.contains(mark) && script.contains("secret-file"), "{shell}");
     }
 }
@@ -72,7 +72,11 @@ fn a_reader_that_goes_away_is_no_panic() {
     // Gone before the command begins, so that it always meets the closed pipe.
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
-    let output = scratch.command(BINARY).args(["completions", "bash"]).stdout(writer).output().expect("run");
+    let output = std::process::Command::new(BINARY)
+        .args(["completions", "bash"])
+        .stdout(writer)
+        .output()
+        .expect("run");
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(1), b"".as_slice()));
 }
 
@@ -119,4 +123,47 @@ fn an_advised_command_is_quoted_for_the_shell() {
     assert!(advised.contains("a folder") && advised.contains("recovery "), "{advised}");
     let (worked, told) = run(&format!("'{BINARY}' {advised}"));
     assert!(worked && told.contains("Each code stands in once"), "{told}");
+}
+
+#[test]
+fn a_store_is_made_once_and_left_alone_then() {
+    let scratch = Scratch::new();
+    let told = scratch.run("init").expect(0).stdout;
+    assert!(told.contains("users with a record: 0"), "{told}");
+    scratch.enroll("alice", "phone", SECRET);
+    let decoys = std::fs::read(scratch.path("store/decoys/states")).expect("the decoys");
+    let facts = scratch.run("init --json").expect(0).json();
+    assert_eq!(facts["users"], 1);
+    assert_eq!(std::fs::read(scratch.path("store/decoys/states")).expect("the decoys"), decoys);
+    std::fs::remove_file(scratch.path("store/decoys/states")).expect("removed");
+    scratch.run("init").expect(0);
+    assert!(scratch.path("store/decoys/states").exists(), "what it lacks is made");
+    std::fs::set_permissions(scratch.path("store"), std::os::unix::fs::PermissionsExt::from_mode(0o777))
+        .expect("chmod");
+    scratch.run("init").refused(3, &["others may write"]);
+}
+
+/// An option that would change nothing is a mistake of whoever typed it.
+#[test]
+fn global_options_that_a_command_ignores_are_refused() {
+    let run = |line: &str| {
+        let output = std::process::Command::new(BINARY).args(line.split(' ')).output().expect("the command");
+        (output.status.code(), String::from_utf8(output.stderr).expect("text"))
+    };
+    for (line, option) in [
+        ("--store /x completions bash", "--store"),
+        ("completions bash --policy /x", "--policy"),
+        ("completions bash --json", "--json"),
+        ("demo --json", "--json"),
+        ("demo --store /x", "--store"),
+        ("odds --store /x", "--store"),
+        ("--store /x odds", "--store"),
+    ] {
+        let (code, told) = run(line);
+        assert_eq!(code, Some(2), "{line}: {told}");
+        assert!(told.contains(option) && told.contains("nothing"), "{line}: {told}");
+    }
+    assert_eq!(run("completions bash").0, Some(0));
+    let scratch = Scratch::new();
+    assert_eq!(run(&format!("odds --json --policy {}", scratch.path_text("policy.toml"))).0, Some(0));
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from machine import accounts, pam, policy
+from machine import accounts, command, pam, policy
 from machine.accounts import PASSWORD
 from machine.policy import PHONE_FIRST, TOKEN_SECOND
 
@@ -37,6 +37,16 @@ def test_a_key_lets_an_exempt_user_in_where_the_module_stands_alone(sshd, bob_ke
     assert login.ends() == 0
     assert login.text() == "bob\n"
     log.wait_for(r"\(sshd:auth\): event=exempt user=bob .*by=publickey")
+
+
+def test_in_a_roll_out_the_first_login_may_come_before_the_first_enrolment(sshd, bob_key, log):
+    policy.empty_store()
+    stack(BY_KEY)
+    server = sshd(AuthenticationMethods=KEY_AND_CODES)
+    assert server.login("bob", key=bob_key).ends() == 255, "a folder alone is no store"
+    log.wait_for(r"reason=store .*mfa-chain enroll")
+    command.run("init")
+    assert server.login("bob", key=bob_key).ends() == 0
 
 
 def test_a_key_is_no_proof_where_the_line_does_not_say_so(sshd, bob_key):
