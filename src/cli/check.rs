@@ -16,8 +16,9 @@ use self::enrolments::{Enrolments, Soundness};
 use self::host_names::HostNames;
 use super::Context;
 use super::arguments::CheckArguments;
+use super::colour::{self, Colour};
 use super::failure::{Exit, Failure};
-use super::output::{print, print_json};
+use super::output::print_json;
 use crate::host::stacks::SERVICE_FOLDERS;
 use crate::host::{directory, file_systems};
 use crate::store::{FileStore, StoreError, SystemClock, load_policy};
@@ -68,8 +69,24 @@ pub fn run(context: &Context, _: &CheckArguments) -> Result<Exit, Failure> {
         warnings => format!("warnings\n  {}\n", warnings.join("\n  ")),
     };
     let (facts, doors) = (facts::text(&policy), doors.to_text());
-    print(&format!("{file}: valid\n\n{facts}\nservices\n{doors}\n{store}\n\n{warnings}"))?;
+    let text = format!("{file}: valid\n\n{facts}\nservices\n{doors}\n{store}\n\n{warnings}");
+    show(&text, &format!("{file}: valid\n"), soundness)?;
     Ok(soundness.exit())
+}
+
+/// Prints it with what to look at in colour.
+fn show(text: &str, valid: &str, soundness: Soundness) -> Result<(), Failure> {
+    let mut warned = false;
+    colour::print(text, |line| {
+        warned |= line == "warnings\n";
+        match line {
+            _ if warned => Some(Colour::Yellow),
+            "no warnings\n" => Some(Colour::Green),
+            _ if line == valid => Some(Colour::Green),
+            _ if line.starts_with("store ") && soundness != Soundness::Whole => Some(Colour::Red),
+            _ => None,
+        }
+    })
 }
 
 /// Everything that is likely not meant.

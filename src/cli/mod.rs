@@ -7,6 +7,7 @@
 mod adopt;
 mod arguments;
 mod check;
+mod colour;
 mod completions;
 mod confirmation;
 mod demo;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::arguments::StatusArguments;
+use super::colour::{self, Colour};
 use super::enrolled::factor_list;
 use super::failure::{Exit, Failure};
 use super::readiness::Readiness;
@@ -35,7 +36,7 @@ pub fn run(context: &Context, arguments: &StatusArguments) -> Result<Exit, Failu
         if context.json {
             output::print_json(&status.facts())?;
         } else {
-            output::print(&status.details(&policy))?;
+            colour::print(&status.details(&policy), colour_of)?;
         }
         return Ok(Exit::Done);
     }
@@ -45,9 +46,20 @@ pub fn run(context: &Context, arguments: &StatusArguments) -> Result<Exit, Failu
     if context.json {
         output::print_json(&all.iter().map(|(user, status)| Row::of(user, status)).collect::<Vec<_>>())?;
     } else {
-        output::print(&all.iter().map(|(user, status)| line(user, status)).collect::<String>())?;
+        let lines: String = all.iter().map(|(user, status)| line(user, status)).collect();
+        colour::print(&lines, colour_of)?;
     }
     all.into_iter().find_map(|(_, status)| status.err()).map_or(Ok(Exit::Done), Err)
+}
+
+/// What somebody may have to do something about.
+fn colour_of(line: &str) -> Option<Colour> {
+    let waits = line.contains("wait: ") && !line.contains("wait: 0 s");
+    match line {
+        _ if line.contains(": not readable: ") => Some(Colour::Red),
+        _ if waits || line.contains(" more of: ") => Some(Colour::Yellow),
+        _ => None,
+    }
 }
 
 fn line(user: &Username, status: &Result<Status, Failure>) -> String {

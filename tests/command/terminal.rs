@@ -6,7 +6,9 @@ use std::process::{Child, Stdio};
 
 use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, tcgetattr};
+use pam_mfa_chain::verifier::time::UnixTime;
 
+use super::failed::failed;
 use super::scratch::{Finished, SECRET, Scratch, now, totp};
 
 #[test]
@@ -52,6 +54,44 @@ fn an_interrupt_cancels_and_leaves_a_terminal_that_shows_typing() {
     assert!(finished.stderr.contains("interrupted; nothing was changed"), "{finished:#?}");
     assert!(echoes(&keyboard), "the terminal no longer shows typing");
     scratch.run("status alice").expect(1);
+}
+
+/// The words are the same; a pipe, a dumb terminal and whoever says `NO_COLOR` get nothing but them.
+#[test]
+fn status_and_check_are_coloured_on_a_terminal_alone() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "phone", SECRET);
+    scratch.change_state("alice", |_, state| {
+        state.failures.strangers = failed(50, UnixTime::from_seconds(now()));
+    });
+    for (arguments, coloured) in [("status alice", "\x1b[33mwait: "), ("check", "\x1b[32m")] {
+        let plain = shown_on_a_terminal(&scratch, arguments, &[("TERM", "dumb")]);
+        assert!(!plain.contains('\x1b') && !plain.is_empty(), "{plain}");
+        let declined = shown_on_a_terminal(&scratch, arguments, &[("TERM", "xterm"), ("NO_COLOR", "1")]);
+        assert!(!declined.contains('\x1b'), "{declined}");
+        let shown = shown_on_a_terminal(&scratch, arguments, &[("TERM", "xterm")]);
+        assert!(shown.contains(coloured), "{shown}");
+        let piped =
+            scratch.command(super::scratch::BINARY).args(arguments.split(' ')).env("TERM", "xterm").output();
+        assert!(!String::from_utf8_lossy(&piped.expect("output").stdout).contains('\x1b'));
+    }
+}
+
+/// What the command writes to a terminal.
+fn shown_on_a_terminal(scratch: &Scratch, arguments: &str, variables: &[(&str, &str)]) -> String {
+    let terminal = openpty(None, None).expect("pseudo-terminal");
+    let mut command = scratch.command(super::scratch::BINARY);
+    command
+        .args(arguments.split(' '))
+        .env_remove("NO_COLOR")
+        .env_remove("TERM")
+        .envs(variables.iter().copied());
+    let mut child =
+        command.stdout(Stdio::from(terminal.slave)).stderr(Stdio::null()).spawn().expect("the command");
+    drop(command);
+    let shown = read_rest(File::from(terminal.master));
+    child.wait().expect("the end");
+    shown
 }
 
 /// Starts the command with a terminal as standard input and controlling terminal; returns the other end.

@@ -94,11 +94,14 @@ impl Host {
         self.run_with_input(arguments, "")
     }
 
-    /// Runs the command with this policy and store. Its folder for temporary files is in the host's.
+    /// Runs the command with this policy and store, but for the demonstration, which has its own. Its folder for
+    /// temporary files is in the host's.
     pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Ended {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mfa-chain"))
-            .args(["--policy".as_ref(), self.policy().as_os_str(), "--store".as_ref()])
-            .arg(self.store_path())
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mfa-chain"));
+        if arguments.first() != Some(&"demo") {
+            command.arg("--policy").arg(self.policy()).arg("--store").arg(self.store_path());
+        }
+        let mut child = command
             .args(arguments)
             .env("TMPDIR", self.scratch())
             .stdin(Stdio::piped())

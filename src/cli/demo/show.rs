@@ -4,6 +4,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use super::super::colour::{self, Colour};
 use super::super::failure::{Exit, Failure};
 use super::super::module_path;
 use super::super::output::print;
@@ -75,7 +76,9 @@ impl Stage<'_> {
         let counted = self.scratch.enrolment()?.1.failures.total();
         let as_expected = scene.expected.is_met(&outcome, seen.asked.len()) && counted == scene.failures;
         let word = if outcome.is_success() { "granted" } else { "denied" };
-        print(&format!("  => {word}: libpam says \"{}\" (code {})\n", outcome.text, outcome.code))?;
+        let told = format!("  => {word}: libpam says \"{}\" (code {})\n", outcome.text, outcome.code);
+        let colour = if outcome.is_success() { Colour::Green } else { Colour::Red };
+        colour::print(&told, |_| Some(colour))?;
         print(&if as_expected { format!("     {}\n", scene.why) } else { alarm(scene, counted) })?;
         Ok((seen, as_expected))
     }
