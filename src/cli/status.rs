@@ -79,7 +79,9 @@ struct Status {
 
 impl Status {
     fn of(store: &FileStore, policy: &Policy, user: &Username, now: UnixTime) -> Result<Self, Failure> {
-        let (record, state) = enrolled::find(store, user)?;
+        let (record, mut state) = enrolled::find(store, user)?;
+        // As a login now would find them: each day takes one away.
+        state.failures = std::mem::take(&mut state.failures).at(now);
         let wait_seconds = state.failures.longest_wait_seconds(policy.throttle(), now);
         Ok(Self { user: user.clone(), record, state, wait_seconds })
     }
@@ -90,7 +92,13 @@ impl Status {
     }
 
     fn last_used(&self, credential: &Credential) -> Option<UnixTime> {
-        self.state.mark(credential.id()).map(|mark| mark.used_at)
+        self.state.mark(credential.id()).filter(|mark| !mark.by_reset).map(|mark| mark.used_at)
+    }
+
+    /// The bypass code that can still be used.
+    fn bypass(&self) -> Option<UnixTime> {
+        let unused = self.state.bypass.filter(|bypass| bypass.used_at.is_none());
+        unused.map(|bypass| bypass.expires_at)
     }
 
     fn line(&self) -> String {
@@ -119,7 +127,19 @@ impl Status {
             text.push_str("factors: none\n");
         }
         let _ = writeln!(text, "recovery codes left: {left} of {total}");
-        let _ = writeln!(text, "failures: {}", self.state.failures.total());
+        let failures = &self.state.failures;
+        let _ = writeln!(
+            text,
+            "failures: {}, of them {} from places that are not known; today {} with recovery codes",
+            failures.total(),
+            failures.strangers.failures(),
+            failures.recovery_today()
+        );
+        if let Some(reset_at) = self.state.reset_at {
+            let bypass =
+                self.bypass().map_or_else(String::new, |until| format!(", bypass code unused until {until}"));
+            let _ = writeln!(text, "login state reset: {reset_at}{bypass}");
+        }
         let _ = writeln!(text, "wait: {} s", self.wait_seconds);
         let _ = writeln!(text, "last success: {}", time_or_never(self.state.last_success));
         let _ = writeln!(text, "{}", Readiness::of(policy.default_chain(), &self.record));
@@ -139,7 +159,11 @@ impl Status {
             recovery_codes_left,
             recovery_codes_total,
             failures: self.state.failures.total(),
+            failures_of_strangers: self.state.failures.strangers.failures(),
+            recovery_failures_today: self.state.failures.recovery_today(),
             wait_seconds: self.wait_seconds,
+            reset_at: self.state.reset_at.map(UnixTime::seconds),
+            bypass_expires_at: self.bypass().map(UnixTime::seconds),
             last_success_at: self.state.last_success.map(UnixTime::seconds),
         }
     }
@@ -182,7 +206,11 @@ struct Facts<'a> {
     recovery_codes_left: usize,
     recovery_codes_total: usize,
     failures: u32,
+    failures_of_strangers: u32,
+    recovery_failures_today: u32,
     wait_seconds: u64,
+    reset_at: Option<u64>,
+    bypass_expires_at: Option<u64>,
     last_success_at: Option<u64>,
 }
 

@@ -28,7 +28,7 @@ use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
 
 impl FileStore {
-    /// Opens the store at `path`, making it and what it lacks: folders with mode 0700, and the tables of
+    /// Opens the store at `path`, making it and what it lacks: folders with mode 0700, and the
     /// decoys that make unknown users look like enrolled ones.
     ///
     /// # Errors
@@ -195,7 +195,7 @@ impl FileStore {
         Ok(users)
     }
 
-    /// What is wrong beside the records: login states of users whose record is gone, who are denied, and tables of
+    /// What is wrong beside the records: login states of users whose record is gone, who are denied, and
     /// decoys that are missing or damaged, which names that nobody enrolled would meet.
     ///
     /// # Errors

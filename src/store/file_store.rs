@@ -87,7 +87,7 @@ impl FileStore {
         self.dir()?.has(&secret_name(user))
     }
 
-    /// Opens the files of `user`: the user's own, or the table of decoys that the name falls into.
+    /// Opens the files of `user`: the user's own, or the file of decoys.
     fn files_of(&self, user: &str) -> Result<Files, StoreError> {
         let dir = self.dir()?;
         if let Ok(name) = Username::parse(user) {

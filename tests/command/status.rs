@@ -13,11 +13,15 @@ fn json_has_the_keys_that_scripts_read() {
     let status = scratch.status("alice");
     let keys: Vec<&str> = status.as_object().expect("object").keys().map(String::as_str).collect();
     let expected = [
+        "bypass_expires_at",
         "factors",
         "failures",
+        "failures_of_strangers",
         "last_success_at",
         "recovery_codes_left",
         "recovery_codes_total",
+        "recovery_failures_today",
+        "reset_at",
         "user",
         "wait_seconds",
     ];
@@ -119,4 +123,29 @@ fn files_that_are_missing_or_wrong_have_their_own_exit_code() {
     scratch.run("status").refused(3, &["policy.toml:2:1: "]);
     std::fs::remove_file(scratch.path("policy.toml")).expect("remove");
     scratch.run("status").refused(3, &["policy.toml: not there"]);
+}
+
+#[test]
+fn a_reset_its_bypass_code_and_where_failures_came_from_are_shown() {
+    let scratch = Scratch::new();
+    scratch.enroll("alice", "phone", SECRET);
+    scratch.run("unlock alice --reset-state").expect(0);
+    scratch.change_state("alice", |_, state| {
+        state.failures.strangers = failed(3, UnixTime::from_seconds(now()));
+        state.failures.strangers.recovery = 4;
+    });
+    let status = scratch.status("alice");
+    assert!(status["reset_at"].as_u64().expect("a time").abs_diff(now()) < 60);
+    assert!(status["bypass_expires_at"].as_u64() > status["reset_at"].as_u64());
+    assert!(status["factors"][0]["last_used_at"].is_null(), "a reset is no use");
+    assert_eq!(
+        (&status["failures_of_strangers"], &status["recovery_failures_today"]),
+        (&3.into(), &4.into())
+    );
+    let text = scratch.run("status alice").expect(0).stdout;
+    for told in
+        ["of them 3 from places that are not known; today 4 with recovery codes", "bypass code unused until"]
+    {
+        assert!(text.contains(told), "{text}");
+    }
 }

@@ -28,7 +28,7 @@ pub fn text(policy: &Policy) -> String {
     let failure = policy.prompt().failure_message();
     let _ =
         writeln!(text, "  on a denial: {}", failure.map_or("nothing".to_owned(), |it| format!("\"{it}\"")));
-    let _ = writeln!(text, "\nthrottle, failures in a row of one user\n{}", throttle_lines(policy));
+    let _ = writeln!(text, "\nthrottle, failures of one user at one place\n{}", throttle_lines(policy));
     text
 }
 
@@ -125,8 +125,8 @@ fn chain_line(chain: &ChainSpec) -> String {
 fn throttle_lines(policy: &Policy) -> String {
     let throttle = policy.throttle();
     format!(
-        "  from {}: wait {} s, doubling up to {} s\n  from {}: wait {} s\n  from {}: wait {} s\n  at most {} a day, half \
-         of it from sources the user never logged in from\n  each denial is answered after about {} s",
+        "  from {}: wait {} s, doubling up to {} s\n  from {}: wait {} s\n  from {}: wait {} s\n  at most {} a day; places \
+         that the user never logged in from count as one, and get half\n  each denial is answered after about {} s",
         throttle.free_failures(),
         throttle.first_wait_seconds(),
         throttle.longest_wait_seconds(),

@@ -14,7 +14,7 @@ pub struct Scene {
     pub typing: Typing,
     /// How it must end.
     pub expected: Expected,
-    /// How many failures in a row the store must have counted then.
+    /// How many failures the store must have counted then.
     pub failures: u32,
     /// Why it ends so.
     pub why: &'static str,
