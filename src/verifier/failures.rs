@@ -192,20 +192,17 @@ impl FailureCounts {
 
     /// Counts one failed try at `chain`.
     pub fn charge(&mut self, source: SourceKey, budget: Budget, chain: ChainMark, now: UnixTime) {
-        if budget == Budget::Fillers {
-            self.fillers.charge(chain, now);
-            let draw = &mut self.lane_of(source, now).draw;
-            *draw = draw.wrapping_add(1);
-            return;
-        }
-        let lane = self.lane_of(source, now);
         match budget {
-            Budget::RecoveryCodes => lane.recovery = lane.recovery.saturating_add(1),
-            Budget::Codes | Budget::Fillers => {
-                lane.charge(chain, now);
-                lane.draw = lane.draw.wrapping_add(1);
+            Budget::RecoveryCodes => {
+                let lane = self.lane_of(source, now);
+                lane.recovery = lane.recovery.saturating_add(1);
+                return;
             }
+            Budget::Codes => self.lane_of(source, now).charge(chain, now),
+            Budget::Fillers => self.fillers.charge(chain, now),
         }
+        let draw = &mut self.lane_of(source, now).draw;
+        *draw = draw.wrapping_add(1);
     }
 
     /// `chain` was passed from `source`, which is known from now on. The counts of others stand, or each login of the
