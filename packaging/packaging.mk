@@ -55,13 +55,12 @@ sbom:
 	@mkdir -p build
 	@python3 tools/sbom --bill build/mfa-chain.cdx.json --notices build/third-party-notices.txt
 
-#: deb              build/packages/*.deb, checked by lintian
+#: deb              build/packages/*.deb
 deb:
 	@tools/require deb
 	$(CARGO) fetch --locked
 	@rm -rf $(packages)/*.deb $(packages)/*.buildinfo $(packages)/*.changes
 	$(call build_deb,$(source),$(packages),true)
-	@$(MAKE) --no-print-directory lint-deb
 
 # $(call build_deb,TREE,TO,EDIT): EDIT is run in TREE before it is built.
 define build_deb
@@ -72,10 +71,12 @@ define build_deb
 	mv $(1)/../mfa-chain*_*.deb $(1)/../mfa-chain_*.buildinfo $(1)/../mfa-chain_*.changes $(2)
 endef
 
+#: lint-deb         asks lintian about it
 lint-deb:
+	@tools/require lint_deb
 	lintian --allow-root --pedantic --fail-on error,warning,info,pedantic $(packages)/*.changes
 
-#: rpm              build/packages/*.rpm, checked by rpmlint
+#: rpm              build/packages/*.rpm
 rpm:
 	@tools/require rpm
 	$(CARGO) fetch --locked
@@ -84,9 +85,10 @@ rpm:
 	umask 022; $(package_environment) rpmbuild -bb --nodeps --define '_topdir $(package)/rpm' --define '_builddir $(package)/source' \
 		--define '_libdir /usr/lib64' --define '_rpmdir $(packages)' --define '_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm' \
 		--define 'upstream_version $(version)' packaging/mfa-chain.spec
-	@$(MAKE) --no-print-directory lint-rpm
 
+#: lint-rpm         asks rpmlint about it
 lint-rpm:
+	@tools/require lint_rpm
 	rpmlint --strict --config packaging/rpmlint.toml $(packages)/*.rpm
 
 #: integrations     compiles and checks the SELinux module, the AppArmor abstraction, the fail2ban and logcheck rules
@@ -130,7 +132,7 @@ test-install: build
 #: test-packages    packages in clean roots: install, log in, upgrade, remove, purge (root, some minutes)
 test-packages:
 	@tools/require test_packages
-	$(MAKE) --no-print-directory test-install integrations deb rpm
+	$(MAKE) --no-print-directory test-install integrations deb lint-deb rpm lint-rpm
 	@test -d $(package)/previous/deb || $(MAKE) --no-print-directory previous-deb
 	packaging/tests/run $(package)/test $(packages) $(package)/previous/deb
 
