@@ -169,6 +169,10 @@ fn a_folder_of_the_store_that_is_gone_is_one_line_with_its_cure() {
         ended.assert_tells(3, &[told]);
         let gone = ended.out.lines().filter(|line| line.contains("gone")).count();
         assert_eq!(gone, 1, "{}", ended.out);
+        if folder == "state" {
+            host.run(&["unlock", "root", "--reset-state"]).assert_tells(0, &["Bypass code"]);
+            assert!(host.store_path().join("state/root").exists(), "the cure works as printed");
+        }
     }
 }
 

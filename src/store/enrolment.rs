@@ -39,12 +39,8 @@ impl FileStore {
             return Err(StoreError::io(path, "make the folder", error));
         }
         let store = Self::at(path);
-        let dir = store.dir()?;
         for folder in [SECRETS, STATE, DECOYS, UIDS] {
-            match mkdirat(dir, folder, Mode::S_IRWXU) {
-                Ok(()) | Err(Errno::EEXIST) => {}
-                Err(error) => return Err(StoreError::io(&dir.path_of(folder), "make the folder", error)),
-            }
+            store.make_folder(folder)?;
         }
         let _alone = store.lock_commands()?;
         store.make_decoys()?;
@@ -159,6 +155,8 @@ impl FileStore {
         let _alone = self.lock_commands()?;
         let record = self.record(user)?.unwrap_or_default();
         let state = LoginState::reset(&record, random_draw_key(dir.path())?, bypass, now);
+        // A backup of the secrets alone has none.
+        self.make_folder(STATE)?;
         self.create_state(&Owner(user.clone()), &state)
     }
 
@@ -246,6 +244,15 @@ impl FileStore {
             syncfs(dir).map_err(|error| StoreError::io(&dir.path_of(DECOYS), "sync", error))?;
         }
         Ok(())
+    }
+
+    fn make_folder(&self, name: &str) -> Result<(), StoreError> {
+        let dir = self.dir()?;
+        match mkdirat(dir, name, Mode::S_IRWXU) {
+            Ok(()) => fsync(dir).map_err(|error| StoreError::io(dir.path(), "sync", error)),
+            Err(Errno::EEXIST) => Ok(()),
+            Err(error) => Err(StoreError::io(&dir.path_of(name), "make the folder", error)),
+        }
     }
 
     /// Decoys were tables once, whose names anybody could reckon.

@@ -155,7 +155,7 @@ impl Enrolments {
 }
 
 const STATES_LOST: &str = "the store's folder `state` is gone, so used codes are not known and every login that asks for codes \
-                           is denied; make it with mode 0700 and run `mfa-chain unlock --reset-state USER` for each user";
+                           is denied; run `mfa-chain unlock --reset-state USER` for each user";
 
 /// A name that no account has.
 const NOBODY: &str = "\u{1}";

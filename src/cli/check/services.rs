@@ -35,8 +35,10 @@ pub const FAMILIES: &[Family] = &[
 /// Lockers of the screen that run PAM as their user, not as root or through a helper of root: they can't read the
 /// store. The names are those of their service files.
 pub const LOCKERS: &[&str] = &[
+    "away",
     "budgie-screensaver",
     "cinnamon-screensaver",
+    "gnome-flashback",
     "gnome-screensaver",
     "gtklock",
     "hyprlock",
@@ -46,6 +48,7 @@ pub const LOCKERS: &[&str] = &[
     "kde-smartcard",
     "mate-screensaver",
     "phosh",
+    "slock",
     "swaylock",
     "ukui-screensaver-qt",
     "vlock",
