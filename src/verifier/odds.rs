@@ -101,22 +101,22 @@ const MOST_TRIES: u64 = 10_000_000;
 #[must_use]
 pub fn hardness<'a>(factors: impl Iterator<Item = &'a Factor>) -> u8 {
     let bits = factors.map(|factor| {
-        let accepted = match factor.kind {
-            FactorKind::Totp { window } => u64::from(window).saturating_mul(2).saturating_add(1),
-            FactorKind::Hotp { look_ahead } => u64::from(look_ahead),
-        };
         let codes = 10_u64.saturating_pow(u32::from(factor.enrolment.digits.count()));
-        codes.checked_div(accepted).and_then(u64::checked_ilog2).unwrap_or(0)
+        codes.checked_div(accepted_codes(factor).into()).and_then(u64::checked_ilog2).unwrap_or(0)
     });
     u8::try_from(bits.sum::<u32>()).unwrap_or(u8::MAX)
 }
 
+/// How many codes of a factor are good at one time.
+fn accepted_codes(factor: &Factor) -> u32 {
+    match factor.kind {
+        FactorKind::Totp { window } => u32::from(window).saturating_mul(2).saturating_add(1),
+        FactorKind::Hotp { look_ahead } => u32::from(look_ahead),
+    }
+}
+
 fn chance_of_one_code(factor: &Factor) -> f64 {
-    let accepted = match factor.kind {
-        FactorKind::Totp { window } => f64::from(window) * 2.0 + 1.0,
-        FactorKind::Hotp { look_ahead } => f64::from(look_ahead),
-    };
-    accepted / 10_f64.powi(i32::from(factor.enrolment.digits.count()))
+    f64::from(accepted_codes(factor)) / 10_f64.powi(i32::from(factor.enrolment.digits.count()))
 }
 
 #[cfg(test)]
