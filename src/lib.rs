@@ -1,40 +1,106 @@
-//! A chain of one-time codes for Linux login: the PAM module `pam_mfa_chain.so` and the engine
-//! behind it, which programs that are no PAM module can use as a library.
+//! Chains of one-time codes (RFC 4226, RFC 6238): the engine behind the PAM module `pam_mfa_chain.so`, for programs
+//! that ask their users themselves.
 //!
-//! # One login
-//!
-//! ```text
-//! sshd / sudo ──► pam_sm_authenticate                pam::hooks
-//!    load the policy                                 store::policy_file
-//!    build the Request                               pam::items
-//!    authenticate(policy, request, ports)            verifier::login
-//!      decide(request)      Deny | Exempt | Require  verifier::policy
-//!      begin the attempt    fixed order, or the draw verifier::attempt, verifier::chain
-//!      ┌ ask the next step, no lock held             Conversation
-//!      │ judge under the user's lock, write, sync    verifier::judge inside Store::update
-//!      └ advance: next step, or the verdict          verifier::chain
-//!    one audit line per step and verdict             Audit
-//!    the verdict becomes a PAM code                  pam::code
 //! ```
+//! use mfa_chain::{Confirmation, Factor, MemoryStore, Next, Orchestrator, Policy, Request, Response, SystemClock, Verdict};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let policy = Policy::builder().factor(Factor::totp("phone")?).factor(Factor::totp("tablet")?).build()?;
+//! let mfa = Orchestrator::new(policy, MemoryStore::random()?, SystemClock);
+//!
+//! // Show the URI as a QR code; the app's first code proves it.
+//! let enrollment = mfa.begin_enrollment("alice", "phone")?;
+//! assert!(enrollment.uri("Example").starts_with("otpauth://totp/Example:alice?secret="));
+//! let typed = Response::from_bytes(b"a code");
+//! assert!(matches!(mfa.confirm_enrollment(enrollment, &[typed])?, Confirmation::Wrong(..)));
+//!
+//! // Log in: keep the attempt beside the session, never at the client.
+//! let request = Request::from_address("web", "alice", [192, 0, 2, 7].into());
+//! let Next::Ask(attempt) = mfa.begin(&request) else { return Ok(()) };
+//! assert_eq!(attempt.expected().factor.id.as_str(), "phone");
+//! match mfa.submit(attempt, "phone", Response::from_bytes(b"123456"))? {
+//!     Next::Ask(_attempt) => { /* right: ask for the next step */ }
+//!     Next::Over(Verdict::Grant(proof)) => println!("{} is in", proof.user()),
+//!     Next::Over(_) => { /* reset: the next attempt starts at step 1 */ }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - An [`Attempt`] is a plain value. It is consumed by each answer, and can be neither copied nor written down: an
+//!   attempt
+//!   that was kept twice could be answered twice.
+//! - An answer for another factor than the expected one is [`ChainBreached`]. Any wrong answer ends the attempt.
+//! - A user who is not enrolled is asked and refused as everybody else is. Show every denial in the same words.
+//! - An attempt ends `attempt_seconds` of the policy after it began (300 unless the policy says otherwise).
+//! - [`MemoryStore`] forgets with the process which codes were used. [`FileStore`] keeps enrollments on disk, shares
+//!   them
+//!   with the PAM module, and may stay for as long as the server runs: it holds no file open and remembers nothing.
+//!   For another place implement [`ports::Store`] and [`ports::Enrollments`].
+//!
+//! `docs/library.md` has the whole of it, and `examples/web` a web app.
+//!
+//! # Features
+//!
+//! `pam` (default) is the module and the account databases of libc, and links libpam; `cli` (default) the command; `qr`
+//! QR codes. Only the library: `default-features = false`.
 //!
 //! # Rooms
 //!
-//! - [`verifier`] is pure: no files, clock, environment, syslog or libpam.
-//! - [`store`] keeps the files and implements the ports `Store`, `Clock` and `Accounts`.
-//! - [`pam`] is the edge to libpam, and the only room with `unsafe`.
+//! - `verifier` is pure: no files, clock, environment, syslog or libpam.
+//! - `store` keeps the files and implements the ports `Store`, `Enrollments` and `Clock`.
+//! - `pam` is the module, the edge to libpam.
+//! - `rehearsal` is the other side of libpam, for `mfa-chain try` and `demo`. `unsafe` stands in `pam` and `libpam`
+//!   only.
 //! - `host` reads what this host will do: PAM stacks, the settings of sshd.
-//! - `cli` is the command; it and `host` sit behind the feature `cli`.
+//! - `changes` changes a live policy or service so that a mistake undoes itself.
+//! - `cli` is the command; it, `changes` and `host` sit behind the feature `cli`.
 //!
-//! `pam` and `cli` name `store` and `verifier`, `cli` names `host`, `store` names `verifier`, `verifier` names nobody, and
-//! `pam` and `cli` never name each other. `tests/architecture.rs` keeps this.
+//! `pam` and `cli` name `store` and `verifier`. `cli` also names `changes`, `host` and `rehearsal`, and `changes` names
+//! `host`. `store` names `verifier`, and `verifier` names no other room. `pam` and `cli` never name each other.
+//! `tests/architecture` keeps this.
 
 #[cfg(panic = "abort")]
 compile_error!("a panic must become PAM_ABORT: build with panic = \"unwind\"");
 
 #[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod changes;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
 #[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod host;
+#[cfg(feature = "pam")]
+#[doc(hidden)]
+pub mod libpam;
+#[cfg(feature = "pam")]
+#[doc(hidden)]
 pub mod pam;
+#[cfg(feature = "qr")]
+pub mod qr;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod rehearsal;
+#[doc(hidden)]
 pub mod store;
+#[doc(hidden)]
 pub mod verifier;
+
+/// The examples of the page for programmers compile.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+pub struct LibraryPage;
+
+pub use store::{FileStore, StoreError, SystemClock, load_policy};
+pub use verifier::attempt::{Attempt, Next, Orchestrator};
+pub use verifier::chain::{ChainBreached, ChainProof};
+pub use verifier::enrolling::{Confirmation, Enrollment, EnrollmentError};
+pub use verifier::memory_store::MemoryStore;
+pub use verifier::otp::Response;
+pub use verifier::policy::{Factor, FactorKind, Policy};
+pub use verifier::ports;
+pub use verifier::reason::DenyReason;
+pub use verifier::request::Request;
+pub use verifier::verdict::Verdict;

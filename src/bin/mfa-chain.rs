@@ -4,9 +4,11 @@
 
 use std::process::ExitCode;
 
-use pam_mfa_chain::cli;
-use pam_mfa_chain::pam::{SystemAccounts, application::SystemLibpam};
+use mfa_chain::cli;
+use mfa_chain::pam::{SyslogAudit, SystemAccounts};
+use mfa_chain::rehearsal::SystemLibpam;
 
 fn main() -> ExitCode {
-    cli::main(&SystemLibpam, &SystemAccounts)
+    let audit = Box::leak(Box::new(SyslogAudit::of_the_command()));
+    cli::main(&SystemLibpam, &SystemAccounts, audit)
 }

@@ -1,8 +1,8 @@
-//! Login states of names that nobody enrolled, so that they behave as enrolled ones do.
+//! Login states of names without an enrollment, so that these names behave as enrolled ones do.
 //!
-//! One file holds [`PLACES`] of them, each written in place. A name has its place by a hash under a key that the host
-//! made: nobody can tell which names meet, and none is ever pushed out, so no draw starts over. Nobody's codes depend on
-//! what stands here: a place that is damaged is taken for a fresh one.
+//! One file holds [`PLACES`] of them, each written in place. A hash under a key of the host chooses the place
+//! of a name, so nobody can find out which names share a place. No name is ever dropped, so no draw starts
+//! over. No user's codes depend on this file: a damaged place counts as a new one.
 
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
@@ -11,18 +11,20 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 
-use super::error::StoreError;
+use super::error::{Problem, StoreError};
 use super::layout::{Reader, Writer};
-use super::state_file::{HeldSignals, LockWait};
+use super::state_file::LockWait;
+use super::takeover::take_over_nothing;
 use super::trusted::{Readers, TrustedDir, TrustedFile};
-use crate::verifier::failures::{ChainFailures, ChainMark, FailureCounts, Lane};
-use crate::verifier::keyed_hash::{keyed_hash, keyed_number};
-use crate::verifier::login_state::{DrawKey, LoginState};
+use super::undisturbed::Undisturbed;
+use crate::verifier::otp::{keyed_hash, keyed_number};
+use crate::verifier::state::{ChainFailures, ChainMark, DrawKey, FailureCounts, Lane, LoginState};
 use crate::verifier::time::UnixTime;
 
 /// The file below the store.
 pub const DECOY_STATES: &str = "decoys/states";
-/// How many places a new file has. Two names that meet move each other's draws, so there are many: 4 MiB.
+/// How many places a new file has. Two names in one place change each other's draws, so there are many: 4
+/// MiB.
 pub const PLACES: usize = 65_535;
 
 /// Both are small numbers in every libc; the fields of `flock` are smaller than the constants.
@@ -44,7 +46,7 @@ pub struct DecoyFile {
     places: u64,
 }
 
-/// What a whole new file holds.
+/// The content of a new file.
 #[must_use]
 pub fn fresh(key: &DrawKey) -> Vec<u8> {
     let mut writer = Writer::default();
@@ -59,7 +61,7 @@ impl DecoyFile {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when it is missing, unsafe, or no file of decoys.
+    /// [`StoreError`] when it is missing, unsafe, or not a file of decoys.
     pub fn open(dir: &TrustedDir) -> Result<Self, StoreError> {
         let opened = dir.open_file(DECOY_STATES, OFlag::O_RDWR, Readers::Owner)?;
         let mut header = [0; HEADER_BYTES];
@@ -67,45 +69,75 @@ impl DecoyFile {
         let places = opened.bytes().saturating_sub(HEADER_BYTES).checked_div(PLACE_BYTES).unwrap_or(0);
         let key = read.ok().and_then(|()| key_in(&header)).filter(|_| places > 0);
         let Some(key) = key else {
-            let what = "is no file of decoys of this version; run `mfa-chain enroll` for any user, which makes it anew";
+            let what = "is not a file of decoys of this version; run `mfa-chain enroll` for any user, which replaces it";
             return Err(StoreError::invalid(&opened.path, what));
         };
         Ok(Self { opened, key, places: u64::try_from(places).unwrap_or(1) })
     }
 
-    /// The state that `user` has, as if enrolled.
+    /// The state of `user`, as if enrolled.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when it can't be read.
     pub fn state_of(&self, user: &str) -> Result<LoginState, StoreError> {
-        let mut bytes = [0; PLACE_BYTES];
-        let read = self.opened.file.read_exact_at(&mut bytes, self.offset_of(user));
-        read.map_err(|error| StoreError::io(&self.opened.path, "read", error))?;
         let draw_key = DrawKey(keyed_hash(&self.key.0, &[b"draw", user.as_bytes()]));
-        Ok(LoginState { draw_key, failures: decode(&bytes).unwrap_or_default(), ..LoginState::default() })
+        let failures = self.place(self.offset_of(user))?.failures;
+        Ok(LoginState { draw_key, failures, ..LoginState::default() })
     }
 
-    /// Takes the lock of `user`, waiting a bounded time; without it, if its holder is stopped: two judgements of a name
-    /// that nobody enrolled may overlap, and neither lets anybody in. It ends with the returned guard.
+    fn place(&self, offset: u64) -> Result<Place, StoreError> {
+        let mut bytes = [0; PLACE_BYTES];
+        let read = self.opened.file.read_exact_at(&mut bytes, offset);
+        read.map_err(|error| StoreError::io(&self.opened.path, "read", error))?;
+        Ok(decode(&bytes).unwrap_or_default())
+    }
+
+    fn write(&self, offset: u64, place: &Place) -> Result<(), StoreError> {
+        let TrustedFile { file, path, .. } = &self.opened;
+        file.write_all_at(&encode(place), offset).map_err(|error| StoreError::io(path, "write", error))?;
+        file.sync_data().map_err(|error| StoreError::io(path, "sync", error))
+    }
+
+    /// Waits a bounded time for the lock of `user` and then fences off the holder, as for an enrolled user.
+    /// Dropping the returned guard ends the lock.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the system refuses it.
-    pub fn lock(self, user: &str) -> Result<LockedDecoy, StoreError> {
-        let signals = HeldSignals::hold();
-        let start = i64::try_from(self.offset_of(user)).unwrap_or(0);
-        let range =
-            libc::flock { l_type: WRITE_LOCK, l_whence: FROM_START, l_start: start, l_len: 1, l_pid: 0 };
-        let mut wait = LockWait::begin();
+    pub fn lock(self, dir: &TrustedDir, user: &str) -> Result<LockedDecoy, StoreError> {
+        let (offset, user) = (self.offset_of(user), user.to_owned());
+        let undisturbed = Undisturbed::begin();
+        let mut taker = self.place(offset)?.taker;
+        let mut wait = LockWait::begin(&undisturbed);
         loop {
-            match fcntl(self.opened.file.as_fd(), FcntlArg::F_OFD_SETLK(&range)) {
-                Err(Errno::EAGAIN | Errno::EACCES) if wait.pause() => {}
-                Ok(_) | Err(Errno::EAGAIN | Errno::EACCES) => break,
-                Err(error) => return Err(StoreError::io(&self.opened.path, "lock", error)),
+            if self.has_lock(offset, taker)? {
+                break;
+            }
+            let is_over = !wait.pause();
+            let place = self.place(offset)?;
+            if place.taker != taker {
+                (taker, wait) = (place.taker, LockWait::begin(&undisturbed));
+            } else if is_over {
+                take_over_nothing(dir)?;
+                taker = taker.wrapping_add(1);
+                self.write(offset, &Place { taker, ..place })?;
+                wait = LockWait::begin(&undisturbed);
             }
         }
-        Ok(LockedDecoy { file: self, _signals: signals })
+        Ok(LockedDecoy { file: self, user, offset, taker, undisturbed })
+    }
+
+    /// Each taker locks another byte of the place.
+    fn has_lock(&self, offset: u64, taker: u32) -> Result<bool, StoreError> {
+        let byte = offset.saturating_add(u64::from(taker) % 64);
+        let l_start = i64::try_from(byte).unwrap_or(0);
+        let range = libc::flock { l_type: WRITE_LOCK, l_whence: FROM_START, l_start, l_len: 1, l_pid: 0 };
+        match fcntl(self.opened.file.as_fd(), FcntlArg::F_OFD_SETLK(&range)) {
+            Ok(_) => Ok(true),
+            Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+            Err(error) => Err(StoreError::io(&self.opened.path, "lock", error)),
+        }
     }
 
     fn offset_of(&self, user: &str) -> u64 {
@@ -119,30 +151,61 @@ impl DecoyFile {
 #[derive(Debug)]
 pub struct LockedDecoy {
     file: DecoyFile,
-    _signals: HeldSignals,
+    user: String,
+    offset: u64,
+    taker: u32,
+    undisturbed: Undisturbed,
 }
 
 impl LockedDecoy {
-    /// The state that `user` has now; see [`DecoyFile::state_of`].
+    /// The state that the name has now; see [`DecoyFile::state_of`].
     ///
     /// # Errors
     ///
     /// [`StoreError`] when it can't be read.
-    pub fn state_of(&self, user: &str) -> Result<LoginState, StoreError> {
-        self.file.state_of(user)
+    pub fn state(&self) -> Result<LoginState, StoreError> {
+        self.file.state_of(&self.user)
     }
 
-    /// Writes what is kept of `state` in the place of `user` and returns when it is durable.
+    /// Writes the kept part of `state` to its place and returns when the write is durable.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when it can't be written or synced.
-    pub fn commit(&self, user: &str, state: &LoginState) -> Result<(), StoreError> {
-        let TrustedFile { file, path, .. } = &self.file.opened;
-        let written = file.write_all_at(&encode(&state.failures), self.file.offset_of(user));
-        written.map_err(|error| StoreError::io(path, "write", error))?;
-        file.sync_data().map_err(|error| StoreError::io(path, "sync", error))
+    /// [`StoreError`] when it can't be written or synced; [`Problem::Overtaken`] where an enrolled user would
+    /// get it.
+    pub fn commit(&self, state: &LoginState) -> Result<(), StoreError> {
+        self.check_not_overtaken()?;
+        self.file.write(self.offset, &Place { failures: state.failures.clone(), taker: self.taker })?;
+        self.check_not_overtaken()
     }
+
+    /// Releases the lock.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the real user can't be restored: the outcome must not be reported then.
+    pub fn release(self) -> Result<(), StoreError> {
+        let path = self.file.opened.path.clone();
+        drop(self.file);
+        self.undisturbed
+            .end()
+            .map_err(|error| StoreError::io(&path, "put the real user back after judging by", error))
+    }
+
+    fn check_not_overtaken(&self) -> Result<(), StoreError> {
+        if self.file.place(self.offset)?.taker == self.taker {
+            return Ok(());
+        }
+        Err(StoreError::new(&self.file.opened.path, Problem::Overtaken))
+    }
+}
+
+/// The state that is kept for a name without an enrollment.
+#[derive(Debug, Default)]
+struct Place {
+    failures: FailureCounts,
+    /// How often the lock was taken over.
+    taker: u32,
 }
 
 fn key_in(header: &[u8]) -> Option<DrawKey> {
@@ -152,9 +215,9 @@ fn key_in(header: &[u8]) -> Option<DrawKey> {
     Some(DrawKey(reader.array()?))
 }
 
-/// Nobody logs in under such a name, so every source is a stranger's, and one count for all chains is enough.
-fn encode(failures: &FailureCounts) -> Vec<u8> {
-    let FailureCounts { strangers, fillers, .. } = failures;
+/// No login succeeds under such a name, so no source is ever known, and one count for all chains is enough.
+fn encode(place: &Place) -> Vec<u8> {
+    let FailureCounts { strangers, fillers, .. } = &place.failures;
     let small = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);
     let mut writer = Writer::default();
     writer.u64(strangers.draw);
@@ -162,11 +225,11 @@ fn encode(failures: &FailureCounts) -> Vec<u8> {
         writer.u64(lane.last_at.seconds()).u32(u32::try_from(lane.day).unwrap_or(u32::MAX));
         writer.u16(small(lane.today)).u16(small(lane.failures()));
     }
-    writer.u32(strangers.recovery).bytes(&[0; 16]);
+    writer.u32(strangers.recovery).u32(place.taker).bytes(&[0; 12]);
     sealed(writer)
 }
 
-fn decode(bytes: &[u8]) -> Option<FailureCounts> {
+fn decode(bytes: &[u8]) -> Option<Place> {
     let mut reader = Reader::new(checked(bytes)?);
     let draw = reader.u64()?;
     let mut lane = || {
@@ -178,10 +241,11 @@ fn decode(bytes: &[u8]) -> Option<FailureCounts> {
     };
     let (strangers, fillers) = (lane()?, lane()?);
     let strangers = Lane { draw, recovery: reader.u32()?, ..strangers };
-    Some(FailureCounts { strangers, fillers, known: Vec::new() })
+    let failures = FailureCounts { strangers, fillers, known: Vec::new() };
+    Some(Place { failures, taker: reader.u32()? })
 }
 
-/// What was written, with its checksum behind it.
+/// The fields, followed by their checksum.
 fn sealed(writer: Writer) -> Vec<u8> {
     let mut bytes = writer.into_bytes();
     bytes.resize(CHECKED_BYTES, 0);

@@ -1,4 +1,4 @@
-//! What can go wrong with the files: which path, what, and what to do.
+//! Errors of the files: the path, the problem and the remedy.
 
 use std::fmt;
 use std::io;
@@ -23,12 +23,12 @@ pub struct StoreError {
 /// What is wrong with a file.
 #[derive(Debug)]
 pub enum Problem {
-    /// It is not there.
+    /// The file is missing.
     Missing {
         /// What to do.
         remedy: &'static str,
     },
-    /// Somebody else could have written or read it.
+    /// Other users could have written or read it.
     Unsafe {
         /// What is unsafe.
         what: String,
@@ -37,7 +37,7 @@ pub enum Problem {
     Io {
         /// What was tried.
         action: &'static str,
-        /// Its answer.
+        /// The error of the system.
         error: io::Error,
     },
     /// Its content is not what it should be.
@@ -50,8 +50,10 @@ pub enum Problem {
         /// Where and why; names the file itself.
         error: Box<PolicyError>,
     },
-    /// Another login of this user holds the lock for too long.
+    /// Another login of this user held the lock for too long.
     Busy,
+    /// The login or command was frozen while it held the lock, and another one took the state over.
+    Overtaken,
 }
 
 impl StoreError {
@@ -79,13 +81,19 @@ impl StoreError {
         Self::new(path, Problem::Unsafe { what: what.into() })
     }
 
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What is wrong.
     #[must_use]
     pub const fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    /// The mistakes of a policy beside the first, which the error itself tells.
+    /// The mistakes of a policy after the first, which is in the error itself.
     #[must_use]
     pub fn further_mistakes(&self) -> &[PolicyError] {
         match &self.problem {
@@ -111,7 +119,7 @@ impl StoreError {
     }
 }
 
-/// The store that `path` is, or lies in.
+/// The store at or above `path`.
 fn store_of(path: &Path) -> &Path {
     let is_folder =
         |name: &std::ffi::OsStr| [SECRETS, STATE, DECOYS, UIDS].iter().any(|folder| name == *folder);
@@ -119,7 +127,7 @@ fn store_of(path: &Path) -> &Path {
     folder.and_then(Path::parent).unwrap_or(path)
 }
 
-/// `text` with the option that names the store in each command that it advises: as printed, it is to work.
+/// Adds the option for this store to each command in `text`, so that the commands work as printed.
 fn with_store(text: &str, store: &Path) -> String {
     if store == Path::new(DEFAULT_STORE) {
         return text.to_owned();
@@ -152,18 +160,22 @@ impl fmt::Display for StoreError {
             Problem::Busy => {
                 write!(formatter, "{path}: locked by another login or command for too long; try again")
             }
+            Problem::Overtaken => write!(
+                formatter,
+                "{path}: this login or command was held up for seconds, and another one took over; try again"
+            ),
         }
     }
 }
 
-/// What mends it, where the answer of the system tells.
+/// Appends a remedy for errors whose cause is clear from the errno.
 fn write_remedy(formatter: &mut fmt::Formatter<'_>, path: &Path, kind: io::ErrorKind) -> fmt::Result {
     let store = store_of(path);
     let path = path.display();
     match kind {
-        // Said to the command and, of a locker that runs as its user, to the log.
+        // Shown by the command and, for a locker that runs as its user, in the log.
         io::ErrorKind::PermissionDenied if !geteuid().is_root() => {
-            formatter.write_str("; it is for root alone")
+            formatter.write_str("; only root may use it")
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             write!(formatter, "; make room on the file system that `df {path}` names")

@@ -1,6 +1,6 @@
 //! The store on disk: secret files and login states below one folder that only root can enter.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
@@ -11,51 +11,46 @@ use super::owner::Owner;
 use super::secret_file;
 use super::state_file::{Locked, StateFile};
 use super::trusted::{Readers, TrustedDir, TrustedFile};
-use crate::verifier::login_state::LoginState;
+use crate::verifier::enrollment::UserRecord;
 use crate::verifier::ports::{Claimant, Committed, Store, StoreFailure};
-use crate::verifier::record::UserRecord;
 use crate::verifier::shell_word::shell_word;
+use crate::verifier::state::LoginState;
 use crate::verifier::username::Username;
 
-/// Where the store is unless a module argument or option names another.
+/// The store if no module argument or option names another.
 pub const DEFAULT_STORE: &str = "/var/lib/mfa-chain";
 pub(super) const SECRETS: &str = "secrets";
-/// Which name enrolled, by the number of its account.
+/// The index: the name that enrolled for each user id.
 pub(super) const UIDS: &str = "uids";
-/// The secret file of nobody.
+/// The empty secret file that is read for names without a record.
 pub(super) const DECOY_RECORD: &str = "decoys/record.toml";
-const SECRET_REMEDY: &str = "the secret file is gone though the user was enrolled; restore it, or enrol again with \
+const SECRET_REMEDY: &str = "the secret file is gone though the user was enrolled; restore it, or enroll again with \
                              `mfa-chain enroll USER FACTOR`";
-/// How often a state file may be replaced while a login waits for its lock.
+/// How often another login may replace a state file while this login waits for its lock.
 const LOCK_TRIES: usize = 3;
-const STORE_REMEDY: &str = "enrol a first user with `mfa-chain enroll USER FACTOR`, which makes it";
+const STORE_REMEDY: &str = "enroll a first user with `mfa-chain enroll USER FACTOR`, which makes it";
 
-/// Enrolments and login states in files.
-#[derive(Debug)]
+/// Enrollments and login states in files. It holds only a path and keeps no file open, so a server may keep
+/// it for years: after a restore from a backup the next judgement uses the restored folder.
+#[derive(Clone, Debug)]
 pub struct FileStore {
     path: PathBuf,
-    opened: OnceCell<TrustedDir>,
-    found: RefCell<Option<Files>>,
 }
 
 impl FileStore {
-    /// The store at `path`. It is opened when it is first needed, so that logins that a rule exempts need none.
+    /// The store at `path`. Opened on first use, so that exempt logins need no store.
     #[must_use]
     pub fn at(path: &Path) -> Self {
-        Self { path: path.to_owned(), opened: OnceCell::new(), found: RefCell::default() }
+        Self { path: path.to_owned() }
     }
 
     /// Its folder.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when it is missing, or others could write to it or exchange it.
-    pub(super) fn dir(&self) -> Result<&TrustedDir, StoreError> {
-        if let Some(dir) = self.opened.get() {
-            return Ok(dir);
-        }
-        let dir = TrustedDir::open(&self.path).map_err(|error| error.or_missing(STORE_REMEDY))?;
-        Ok(self.opened.get_or_init(|| dir))
+    /// [`StoreError`] when it is missing, or others could write to it or replace it.
+    pub(super) fn dir(&self) -> Result<TrustedDir, StoreError> {
+        TrustedDir::open(&self.path).map_err(|error| error.or_missing(STORE_REMEDY))
     }
 
     /// Whether its folder is there.
@@ -70,15 +65,10 @@ impl FileStore {
     ///
     /// [`StoreError`] when it is unreadable, unsafe or invalid.
     pub fn record(&self, user: &Username) -> Result<Option<UserRecord>, StoreError> {
-        let name = secret_name(user);
-        match self.dir()?.read(&name, secret_file::MAX_BYTES, Readers::Owner) {
-            Ok(text) => secret_file::parse(&text, user, &self.dir()?.path_of(&name)).map(Some),
-            Err(error) if error.is_missing() => Ok(None),
-            Err(error) => Err(error),
-        }
+        record_in(&self.dir()?, user)
     }
 
-    /// Whether there is a record of `user`, whole or not.
+    /// Whether there is a record of `user`, valid or not.
     ///
     /// # Errors
     ///
@@ -87,37 +77,11 @@ impl FileStore {
         self.dir()?.has(&secret_name(user))
     }
 
-    /// Opens the files of `user`: the user's own, or the file of decoys.
-    fn files_of(&self, user: &str) -> Result<Files, StoreError> {
-        let dir = self.dir()?;
-        if let Ok(name) = Username::parse(user) {
-            match StateFile::open(dir, Owner(name.clone())) {
-                Ok(state) => {
-                    let secret = Secret::open(dir, Some(name))?;
-                    return Ok(Files { user: user.to_owned(), state: State::Own(state), secret });
-                }
-                Err(error) if error.is_missing() => self.check_not_enrolled(&name)?,
-                Err(error) => return Err(error),
-            }
-        }
-        let decoys = DecoyFile::open(dir).map_err(|error| error.or_missing(STORE_REMEDY))?;
-        let (state, secret) = (State::Decoy(decoys), Secret::open(dir, None)?);
-        Ok(Files { user: user.to_owned(), state, secret })
-    }
-
-    /// Locks the state of `user`, of the files that were opened for the prompt if it is still the same one.
-    fn lock(&self, user: &str) -> Result<(LockedState, Secret), StoreError> {
-        let mut found = self.found.take().filter(|files| files.user == user);
+    /// Locks the state of `user` for a command that changes it.
+    pub(super) fn lock_own(&self, dir: &TrustedDir, user: &Username) -> Result<Locked, StoreError> {
         for _ in 0..LOCK_TRIES {
-            let files = found.take().map_or_else(|| self.files_of(user), Ok)?;
-            match files.state {
-                State::Decoy(decoys) => return Ok((LockedState::Decoy(decoys.lock(user)?), files.secret)),
-                State::Own(state) => {
-                    let locked = state.lock()?;
-                    if locked.is_current(self.dir()?)? {
-                        return Ok((LockedState::Own(locked), files.secret));
-                    }
-                }
+            if let Some(locked) = StateFile::open(dir, Owner(user.clone()))?.lock(dir)? {
+                return Ok(locked);
             }
         }
         Err(StoreError::new(&self.path, Problem::Busy))
@@ -129,50 +93,17 @@ impl FileStore {
     ///
     /// [`StoreError`] when either is unreadable, unsafe or invalid.
     pub fn holder_of(&self, uid: u32) -> Result<Option<Username>, StoreError> {
-        let dir = self.dir()?;
-        let name = uid_name(uid);
-        let text = match dir.read(&name, Username::MAX_BYTES, Readers::Owner) {
-            Ok(text) => text,
-            Err(error) if error.is_missing() => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let holder = std::str::from_utf8(&text).ok().and_then(|text| Username::parse(text).ok());
-        let holder =
-            holder.ok_or_else(|| StoreError::invalid(&dir.path_of(&name), "does not hold a user name"))?;
-        let record = self.record(&holder)?.unwrap_or_default();
-        Ok((record.uid() == Some(uid) && !record.credentials().is_empty()).then_some(holder))
-    }
-
-    pub(super) fn check_not_enrolled(&self, user: &Username) -> Result<(), StoreError> {
-        match self.record(user)? {
-            Some(record) if !record.credentials().is_empty() => {
-                let what = format!(
-                    "the login state is gone, so used codes are not known; run `mfa-chain unlock --reset-state {}`",
-                    shell_word(user.as_str())
-                );
-                Err(StoreError::invalid(&self.dir()?.path_of(&Owner(user.clone()).file_name()), what))
-            }
-            _ => Ok(()),
-        }
+        holder_in(&self.dir()?, uid)
     }
 }
 
 impl Store for FileStore {
     fn find(&self, user: &str) -> Result<Claimant, StoreFailure> {
-        let files = self.files_of(user)?;
-        let state = match &files.state {
-            State::Own(state) => state.read()?.state,
-            State::Decoy(decoys) => decoys.state_of(user)?,
-        };
-        let record = files.secret.record()?;
-        let enrolled = record.credentials().iter().map(|it| (it.factor.clone(), it.moving)).collect();
-        self.found.replace(Some(files));
-        let (uid, user) = (record.uid(), user.to_owned());
-        Ok(Claimant { user, uid, enrolled, failures: state.failures, draw_key: state.draw_key })
+        Ok(find(&self.dir()?, user)?)
     }
 
     fn enrolled_as(&self, uid: u32) -> Result<Option<String>, StoreFailure> {
-        Ok(self.holder_of(uid)?.map(|holder| holder.as_str().to_owned()))
+        Ok(enrolled_as(&self.dir()?, uid)?)
     }
 
     fn update<T>(
@@ -180,49 +111,177 @@ impl Store for FileStore {
         claimant: &Claimant,
         judge: impl FnOnce(&UserRecord, &mut LoginState) -> T,
     ) -> Result<Committed<T>, StoreFailure> {
-        #[cfg(mfa_fault = "lock-after-read")]
-        let early = match self.files_of(&claimant.user)?.state {
-            State::Own(state) => Some(state.read()?),
-            State::Decoy(_) => None,
-        };
-        let (locked, secret) = self.lock(&claimant.user)?;
-        // Read again under the lock: a factor may have been revoked while the claimant was at the prompt.
-        let record = secret.refreshed(self.dir()?)?.record()?;
-        let outcome = match locked {
-            LockedState::Own(locked) => {
-                #[cfg(mfa_fault = "slow-if-enrolled")]
-                std::thread::sleep(std::time::Duration::from_millis(2));
-                #[cfg(mfa_fault = "lock-after-read")]
-                let mut newest = early.map_or_else(|| locked.read(), Ok)?;
-                #[cfg(not(mfa_fault = "lock-after-read"))]
-                let mut newest = locked.read()?;
-                let outcome = judge(&record, &mut newest.state);
-                locked.commit(&newest)?;
-                outcome
-            }
-            LockedState::Decoy(locked) => {
-                let mut state = locked.state_of(&claimant.user)?;
-                let outcome = judge(&record, &mut state);
-                locked.commit(&claimant.user, &state)?;
-                outcome
-            }
-        };
-        Ok(Committed::assertion(outcome))
+        Ok(update(&self.dir()?, claimant, judge)?)
     }
 }
 
-/// The files of one claimant, open from the first look to the judgement. What they hold is not kept meanwhile.
+/// The store of one login, which checks the path to its folder once. Before each judgement it checks again
+/// that the path still leads to this folder.
 #[derive(Debug)]
-struct Files {
-    user: String,
-    state: State,
-    secret: Secret,
+pub struct LoginStore {
+    store: FileStore,
+    opened: RefCell<Option<TrustedDir>>,
 }
 
-/// The user's own login state, or the file that holds one for each name that nobody enrolled.
+impl LoginStore {
+    /// The store at `path`, opened on first use.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self { store: FileStore::at(path), opened: RefCell::default() }
+    }
+
+    fn in_dir<T>(&self, act: impl FnOnce(&TrustedDir) -> Result<T, StoreError>) -> Result<T, StoreFailure> {
+        let dir = self.opened.take().filter(TrustedDir::has_its_path).map_or_else(|| self.store.dir(), Ok)?;
+        let done = act(&dir);
+        self.opened.replace(Some(dir));
+        Ok(done?)
+    }
+}
+
+impl Store for LoginStore {
+    fn find(&self, user: &str) -> Result<Claimant, StoreFailure> {
+        self.in_dir(|dir| find(dir, user))
+    }
+
+    fn enrolled_as(&self, uid: u32) -> Result<Option<String>, StoreFailure> {
+        self.in_dir(|dir| enrolled_as(dir, uid))
+    }
+
+    fn update<T>(
+        &self,
+        claimant: &Claimant,
+        judge: impl FnOnce(&UserRecord, &mut LoginState) -> T,
+    ) -> Result<Committed<T>, StoreFailure> {
+        self.in_dir(|dir| update(dir, claimant, judge))
+    }
+}
+
+fn enrolled_as(dir: &TrustedDir, uid: u32) -> Result<Option<String>, StoreError> {
+    Ok(holder_in(dir, uid)?.map(|holder| holder.as_str().to_owned()))
+}
+
+fn find(dir: &TrustedDir, user: &str) -> Result<Claimant, StoreError> {
+    let (state, secret) = look_at(dir, user)?;
+    let record = secret.record()?;
+    let enrolled = record.credentials().iter().map(|it| (it.factor.clone(), it.otp_type)).collect();
+    let (uid, user) = (record.uid(), user.to_owned());
+    Ok(Claimant { user, uid, enrolled, failures: state.failures, draw_key: state.draw_key })
+}
+
+fn update<T>(
+    dir: &TrustedDir,
+    claimant: &Claimant,
+    judge: impl FnOnce(&UserRecord, &mut LoginState) -> T,
+) -> Result<Committed<T>, StoreError> {
+    let (locked, secret) = lock(dir, &claimant.user)?;
+    // Read under the lock: a factor may have been revoked while the claimant was at the prompt.
+    let record = secret.record()?;
+    let outcome = match locked {
+        LockedState::Own(locked) => {
+            let mut newest = locked.read_newest(dir)?;
+            let outcome = judge(&record, &mut newest.state);
+            locked.commit(dir, &newest)?;
+            locked.release()?;
+            outcome
+        }
+        LockedState::Decoy(locked) => {
+            let mut state = locked.state()?;
+            let outcome = judge(&record, &mut state);
+            locked.commit(&state)?;
+            locked.release()?;
+            outcome
+        }
+    };
+    Ok(Committed::assertion(outcome))
+}
+
+/// Opens the state of `user`, or the decoy of a name without an enrollment.
+fn open_state(dir: &TrustedDir, user: &str) -> Result<State, StoreError> {
+    if let Ok(name) = Username::parse(user) {
+        match StateFile::open(dir, Owner(name.clone())) {
+            Ok(state) => return Ok(State::Own(name, state)),
+            Err(error) if error.is_missing() => check_not_enrolled(dir, &name)?,
+            Err(error) => return Err(error),
+        }
+    }
+    DecoyFile::open(dir).map(State::Decoy).map_err(|error| error.or_missing(STORE_REMEDY))
+}
+
+/// The state of `user` under its lock, and the record, which is opened under the lock.
+fn lock(dir: &TrustedDir, user: &str) -> Result<(LockedState, Secret), StoreError> {
+    for _ in 0..LOCK_TRIES {
+        match open_state(dir, user)? {
+            State::Decoy(decoys) => {
+                let locked = decoys.lock(dir, user)?;
+                return Ok((LockedState::Decoy(locked), Secret::open(dir, None)?));
+            }
+            State::Own(name, state) => {
+                if let Some(locked) = state.lock(dir)? {
+                    return Ok((LockedState::Own(locked), Secret::open(dir, Some(name))?));
+                }
+            }
+        }
+    }
+    Err(StoreError::new(dir.path(), Problem::Busy))
+}
+
+/// The state of `user` as it is now, and the record.
+fn look_at(dir: &TrustedDir, user: &str) -> Result<(LoginState, Secret), StoreError> {
+    for _ in 0..LOCK_TRIES {
+        let state = open_state(dir, user)?;
+        let (held, name) = match state {
+            State::Own(name, state) => (state.read_newest(dir).map(|newest| newest.state), Some(name)),
+            State::Decoy(decoys) => (decoys.state_of(user), None),
+        };
+        match held {
+            // Another login replaced the file since it was opened, so open it again.
+            Err(error) if matches!(error.problem(), Problem::Overtaken) => {}
+            held => return Ok((held?, Secret::open(dir, name)?)),
+        }
+    }
+    Err(StoreError::new(dir.path(), Problem::Busy))
+}
+
+fn holder_in(dir: &TrustedDir, uid: u32) -> Result<Option<Username>, StoreError> {
+    let name = uid_name(uid);
+    let text = match dir.read_file(&name, Username::MAX_BYTES, Readers::Owner) {
+        Ok(text) => text,
+        Err(error) if error.is_missing() => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let holder = std::str::from_utf8(&text).ok().and_then(|text| Username::parse(text).ok());
+    let holder =
+        holder.ok_or_else(|| StoreError::invalid(&dir.path_of(&name), "does not hold a user name"))?;
+    let record = record_in(dir, &holder)?.unwrap_or_default();
+    Ok((record.uid() == Some(uid) && !record.credentials().is_empty()).then_some(holder))
+}
+
+fn record_in(dir: &TrustedDir, user: &Username) -> Result<Option<UserRecord>, StoreError> {
+    let name = secret_name(user);
+    match dir.read_file(&name, secret_file::MAX_BYTES, Readers::Owner) {
+        Ok(text) => secret_file::parse(&text, user, &dir.path_of(&name)).map(Some),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+pub(super) fn check_not_enrolled(dir: &TrustedDir, user: &Username) -> Result<(), StoreError> {
+    match record_in(dir, user)? {
+        Some(record) if !record.credentials().is_empty() => {
+            let what = format!(
+                "the login state is gone, so used codes are not known; run `mfa-chain unlock --reset-state {}`",
+                shell_word(user.as_str())
+            );
+            Err(StoreError::invalid(&dir.path_of(&Owner(user.clone()).file_name()), what))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The user's own login state, or the file of decoys for names without an enrollment.
 #[derive(Debug)]
 enum State {
-    Own(StateFile),
+    Own(Username, StateFile),
     Decoy(DecoyFile),
 }
 
@@ -232,7 +291,8 @@ enum LockedState {
     Decoy(LockedDecoy),
 }
 
-/// An open secret file: of a user, or the one that is read for names that nobody enrolled, which then take as long.
+/// An open secret file: of a user, or the empty one, which is read for names without an enrollment so that
+/// they take as long.
 #[derive(Debug)]
 struct Secret {
     user: Option<Username>,
@@ -249,14 +309,9 @@ impl Secret {
         Ok(Self { user, file: opened.map_err(|error| error.or_missing(remedy))? })
     }
 
-    /// The file that has the name now: this one, unless a command replaced it.
-    fn refreshed(self, dir: &TrustedDir) -> Result<Self, StoreError> {
-        if dir.still_has(&self.file, Readers::Owner)? { Ok(self) } else { Self::open(dir, self.user) }
-    }
-
-    /// What is enrolled. For nobody it is nothing, after the same work.
+    /// The record. For names without an enrollment it is empty, after the same work.
     fn record(&self) -> Result<UserRecord, StoreError> {
-        let text = self.file.read(secret_file::MAX_BYTES)?;
+        let text = self.file.read_whole(secret_file::MAX_BYTES)?;
         if let Some(user) = &self.user {
             return secret_file::parse(&text, user, &self.file.path);
         }

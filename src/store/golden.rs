@@ -12,20 +12,19 @@ use super::owner::Owner;
 use super::secret_file;
 use super::slot::{InvalidSlot, SLOT_BYTES, decode, encode};
 use super::trusted::TrustedDir;
-use crate::verifier::chain::AnsweredBy;
-use crate::verifier::credential::CredentialId;
-use crate::verifier::draw::DrawSeed;
-use crate::verifier::failures::{ChainFailures, ChainMark, FailureCounts, KnownSource, Lane, SourceKey};
-use crate::verifier::keyed_hash::keyed_number;
-use crate::verifier::login_state::{DrawKey, LoginState, RecoveryMarks, ReplayMark};
-use crate::verifier::past_outcome::{NameKey, OutcomeNumber, PastOutcome};
+use crate::verifier::attempt_id::AttemptId;
+use crate::verifier::chain::DrawSeed;
+use crate::verifier::enrollment::{CredentialId, UserRecord};
+use crate::verifier::otp::{AnsweredBy, BypassCode, RecoveryCode, RecoveryHash, keyed_number};
 use crate::verifier::policy::FactorId;
-use crate::verifier::record::UserRecord;
-use crate::verifier::recovery::{BypassCode, RecoveryCode, RecoveryHash};
+use crate::verifier::reason::Refusal;
 use crate::verifier::request::Request;
+use crate::verifier::state::{
+    ChainFailures, ChainMark, DrawKey, FailureCounts, KnownSource, Lane, LoginState, NameKey, OutcomeNumber,
+    PastOutcome, RecoveryMarks, ReplayMark, SourceKey,
+};
 use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
-use crate::verifier::verdict::Refusal;
 
 const SECRET: &[u8] = include_bytes!("../../tests/golden/secret-alice.toml");
 const SECRET_2: &[u8] = include_bytes!("../../tests/golden/secret-alice-2.toml");
@@ -125,7 +124,7 @@ fn the_golden_decoys_know_their_names() {
     assert_eq!((strangers.day, strangers.last_at), (20_717, UnixTime::from_seconds(1_790_000_003)));
     assert_eq!((fillers.failures(), fillers.today, fillers.day), (2, 1, 20_717));
     assert_eq!(decoys().state_of("somebody").expect("a state").failures, FailureCounts::default());
-    decoys().lock("mallory").expect("a lock").commit("mallory", &state).expect("written");
+    decoys().lock(&dir, "mallory").expect("a lock").commit(&state).expect("written");
     assert_eq!(fs::read(&path).expect("the file"), DECOYS, "written again byte for byte");
 }
 
@@ -156,7 +155,7 @@ fn the_golden_state_and_the_golden_record_belong_together() {
     let next: Vec<u64> = record.credentials().iter().map(|one| state.next_acceptable(one)).collect();
     assert_eq!(next, [59_666_501, 42]);
     for (place, address) in [(0, "192.0.2.7"), (0, "::ffff:192.0.2.7"), (1, "2001:db8:0:1::5")] {
-        let request = Request { rhost: Some(address.to_owned()), ..Request::new("sshd", "alice") };
+        let request = Request { rhost: Some(address.to_owned()), ..Request::local("sshd", "alice") };
         let source = SourceKey::of(&request, &state.draw_key);
         assert_eq!(source, state.failures.known[place].key, "{address}");
     }
@@ -258,7 +257,7 @@ fn outcomes(key: &DrawKey) -> Vec<PastOutcome> {
     let factor = |id| NameKey::of_factor(&FactorId::parse(id).expect("an id"), key);
     let accepted = PastOutcome {
         at: at(1_789_995_000),
-        attempt: 0x1112_1314_1516_1718,
+        attempt: AttemptId::from_number(0x1112_1314_1516_1718),
         source: SourceKey::from_number(0x0e20_f12e_6e74_bb1b),
         service: NameKey::of_service("sshd", key),
         factor: factor("phone"),
@@ -271,7 +270,7 @@ fn outcomes(key: &DrawKey) -> Vec<PastOutcome> {
     let voided = Refusal::Voided { since: at(1_789_980_000), until: None };
     let refused = PastOutcome {
         at: at(1_789_996_000),
-        attempt: 0x1112_1314_1516_1719,
+        attempt: AttemptId::from_number(0x1112_1314_1516_1719),
         factor: factor("token"),
         step: 2,
         outcome: OutcomeNumber::of(Some(voided)),

@@ -3,8 +3,8 @@
 //! `docs/file-formats.md` says what the files look like.
 #![forbid(unsafe_code)]
 
+mod administration;
 mod decoys;
-mod enrolment;
 mod error;
 mod file_store;
 #[cfg(test)]
@@ -12,15 +12,17 @@ mod golden;
 mod layout;
 mod owner;
 mod policy_file;
-#[cfg(feature = "cli")]
-pub mod rehearsal;
 mod secret_file;
 mod slot;
 mod state_file;
 mod system_clock;
+mod takeover;
 mod trusted;
+mod undisturbed;
+mod walk;
 
 pub use error::{Problem, StoreError};
-pub use file_store::{DEFAULT_STORE, FileStore};
-pub use policy_file::{DEFAULT_POLICY, load as load_policy};
+pub use file_store::{DEFAULT_STORE, FileStore, LoginStore};
+pub use policy_file::{DEFAULT_POLICY, folder_of_included, included as files_included, load as load_policy};
 pub use system_clock::SystemClock;
+pub use trusted::TrustedDir;

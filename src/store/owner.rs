@@ -1,8 +1,9 @@
-//! Whose a login state is: its file, what its slots begin with, and what mends it.
+//! The owner of a login state: its file, the mark at the start of its slots, and the remedy for a damaged
+//! file.
 
-use crate::verifier::keyed_hash::keyed_number;
-use crate::verifier::login_state::DrawKey;
+use crate::verifier::otp::keyed_number;
 use crate::verifier::shell_word::shell_word;
+use crate::verifier::state::DrawKey;
 use crate::verifier::username::Username;
 
 /// The folder of login states.
@@ -10,7 +11,7 @@ pub const STATE: &str = "state";
 /// The folder of decoys.
 pub const DECOYS: &str = "decoys";
 
-/// The user whose login state a file is.
+/// The user that a login state belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner(pub Username);
 
@@ -21,13 +22,13 @@ impl Owner {
         format!("{STATE}/{}", self.0.to_file_name())
     }
 
-    /// What a slot begins with, under the key in it.
+    /// The mark at the start of a slot, made with the key of the same slot.
     #[must_use]
     pub fn mark(&self, key: &DrawKey) -> u64 {
         keyed_number(&key.0, &[b"state of user ", self.0.as_str().as_bytes()])
     }
 
-    /// What mends a file that is damaged: what it knew is lost.
+    /// The command that replaces a damaged file; its content is lost.
     #[must_use]
     pub fn remedy(&self) -> String {
         format!(

@@ -1,33 +1,104 @@
 //! Loading the policy.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::{Problem, StoreError};
 use super::trusted::{Readers, TrustedDir};
 use crate::verifier::policy::Policy;
-use crate::verifier::toml_values::line_and_column;
+use crate::verifier::policy::misread::line_and_column;
 
-/// Where the policy is read from unless a module argument or option names another.
+/// The policy file if no module argument or option names another.
 pub const DEFAULT_POLICY: &str = "/etc/mfa-chain/policy.toml";
 const MAX_BYTES: usize = 256 * 1024;
 
-/// Reads and validates the policy at `path`.
+/// Reads and validates the policy at `path`, with the files in the folder beside it: of `policy.toml` those of
+/// `policy.d` whose names end in `.toml`, in the order of their names.
 ///
 /// # Errors
 ///
-/// [`StoreError`] when it is missing, unreadable, writable by others, or wrong. Nobody logs in then: there is
-/// no built-in policy to fall back to.
+/// [`StoreError`] when one of them is unreadable, writable by others, or wrong, or the policy is missing. Every login
+/// is denied then: there is no built-in policy.
 pub fn load(path: &Path) -> Result<Policy, StoreError> {
+    let (dir, name) = folder_of(path)?;
+    let remedy = "write a policy there; conf/policy.toml in the documentation has every option";
+    let mut text =
+        dir.read_file(name, MAX_BYTES, Readers::Anybody).map_err(|error| error.or_missing(remedy))?;
+    // It holds no secret, and wiping costs instructions for each byte.
+    let text = std::mem::take(&mut *text);
+    let text = text_of(path, &text)?;
+    let included = included_in(&dir, name)?;
+    Policy::parse_with(text, &path.display().to_string(), &included)
+        .map_err(|error| StoreError::new(path, Problem::Policy { error: Box::new(error) }))
+}
+
+/// The files that are included into the policy at `path`, each with its path and its text.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn included(path: &Path) -> Result<Vec<(String, String)>, StoreError> {
+    let (dir, name) = folder_of(path)?;
+    included_in(&dir, name)
+}
+
+/// The folder whose files are included into the policy at `path`.
+#[must_use]
+pub fn folder_of_included(path: &Path) -> PathBuf {
+    path.with_file_name(name_of_included(
+        path.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default(),
+    ))
+}
+
+fn name_of_included(policy: &str) -> String {
+    format!("{}.d", policy.strip_suffix(".toml").unwrap_or(policy))
+}
+
+fn folder_of(path: &Path) -> Result<(TrustedDir, &str), StoreError> {
     let name = path.file_name().and_then(std::ffi::OsStr::to_str);
     let name = name.ok_or_else(|| StoreError::invalid(path, "is not the path of a file"))?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let remedy = "write a policy there; conf/policy.toml in the documentation has every option";
-    let dir = TrustedDir::open(parent).map_err(|error| error.or_missing(remedy))?;
-    let text = dir.read(name, MAX_BYTES, Readers::Anybody).map_err(|error| error.or_missing(remedy))?;
-    let text =
-        std::str::from_utf8(&text).map_err(|error| StoreError::invalid(path, not_utf_8(&text, error)))?;
-    Policy::parse(text, &path.display().to_string())
-        .map_err(|error| StoreError::new(path, Problem::Policy { error: Box::new(error) }))
+    Ok((TrustedDir::open(parent).map_err(|error| error.or_missing(remedy))?, name))
+}
+
+fn text_of<'b>(path: &Path, content: &'b [u8]) -> Result<&'b str, StoreError> {
+    std::str::from_utf8(content).map_err(|error| StoreError::invalid(path, not_utf_8(content, error)))
+}
+
+/// A host without the folder pays for one look at its name.
+fn included_in(dir: &TrustedDir, policy: &str) -> Result<Vec<(String, String)>, StoreError> {
+    let folder = name_of_included(policy);
+    if !dir.has(&folder)? {
+        return Ok(Vec::new());
+    }
+    let path = dir.path_of(&folder);
+    // The folder is checked even where it is empty: a deny rule that somebody else took away is a policy changed.
+    let folder = TrustedDir::open(&path)?;
+    let failed = |error| StoreError::io(&path, "list the folder", error);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&path).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        // Editors and packages leave files of other names.
+        let is_meant = |name: &&std::ffi::OsStr| {
+            let bytes = name.as_encoded_bytes();
+            bytes.ends_with(b".toml") && !bytes.starts_with(b".")
+        };
+        if let Some(name) = Some(name.as_os_str()).filter(is_meant) {
+            let name =
+                name.to_str().ok_or_else(|| StoreError::invalid(&path, "a name in it is not UTF-8"))?;
+            names.push(name.to_owned());
+        }
+    }
+    names.sort_unstable();
+    let mut left = MAX_BYTES;
+    let mut files = Vec::with_capacity(names.len());
+    for name in names {
+        let content = folder.read_file(&name, left, Readers::Anybody)?;
+        left = left.saturating_sub(content.len());
+        let path = folder.path_of(&name);
+        files.push((path.display().to_string(), text_of(&path, &content)?.to_owned()));
+    }
+    Ok(files)
 }
 
 /// Which encoding the bytes seem to be in, or the place of the first byte that is not UTF-8.

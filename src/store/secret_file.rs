@@ -1,4 +1,4 @@
-//! `secrets/<user>.toml`: what a user enrolled. Written by the command, read at login.
+//! `secrets/<user>.toml`: the enrollment of a user. The command writes it, and logins read it.
 
 mod document;
 
@@ -6,19 +6,17 @@ use std::fmt::{self, Write as _};
 use std::path::Path;
 
 use base16ct::lower as hex;
-use toml::de::DeTable;
+use serde::Deserialize as _;
+use toml::de::{DeTable, Deserializer};
 use zeroize::Zeroizing;
 
 use self::document::{Document, FactorEntry, RecoveryEntry};
 use super::error::StoreError;
-use crate::verifier::credential::{Credential, MovingFactor};
-use crate::verifier::otp::{Algorithm, Digits, Period};
+use crate::verifier::enrollment::{Credential, OtpType, UserRecord};
+use crate::verifier::otp::{Algorithm, Digits, Period, RecoveryHash, RecoverySet, SharedSecret};
 use crate::verifier::policy::FactorId;
-use crate::verifier::record::UserRecord;
-use crate::verifier::recovery::{RecoveryHash, RecoverySet};
-use crate::verifier::secret::SharedSecret;
+use crate::verifier::policy::misread::{Misread, line_and_column};
 use crate::verifier::time::UnixTime;
-use crate::verifier::toml_values::line_and_column;
 use crate::verifier::username::Username;
 
 /// The largest secret file that is read, in bytes. A full record takes about 20 KiB.
@@ -34,16 +32,17 @@ const VERSION: u64 = 2;
 /// [`StoreError`] naming line, column and what is wrong; never a word of the content.
 pub fn parse(text: &[u8], user: &Username, path: &Path) -> Result<UserRecord, StoreError> {
     let text = std::str::from_utf8(text).map_err(|_| StoreError::invalid(path, "is not UTF-8"))?;
-    // Neither the parser's text nor a word of the file's: the line may hold a secret.
+    // Reports neither the parser's text nor the file's: the line may hold a secret.
     let at = |offset: usize, what: &str| {
         let (line, column) = line_and_column(text, offset);
         StoreError::invalid(path, format!("{line}:{column}: {what}"))
     };
     let table = DeTable::parse(text)
-        .map_err(|error| at(error.span().map_or(0, |span| span.start), error.message()))?
-        .into_inner();
-    let document =
-        Document::read(&table).map_err(|misread| at(misread.at.start, &misread.without_content()))?;
+        .map_err(|error| at(error.span().map_or(0, |span| span.start), error.message()))?;
+    let document = Document::deserialize(Deserializer::from(table)).map_err(|error| {
+        let misread = Misread::of(&error, text);
+        at(misread.at.start, &misread.without_content())
+    })?;
     if !(1..=VERSION).contains(&document.version) {
         let what = format!("version {} is not known; 1 to {VERSION} are", document.version);
         return Err(StoreError::invalid(path, what));
@@ -57,10 +56,10 @@ pub fn parse(text: &[u8], user: &Username, path: &Path) -> Result<UserRecord, St
     build(document).map_err(|what| StoreError::invalid(path, what))
 }
 
-/// The user whose record `text` is, if it is one.
+/// The user whose record `text` is, if it is a record.
 pub fn user_of(text: &[u8]) -> Option<Username> {
-    let table = DeTable::parse(std::str::from_utf8(text).ok()?).ok()?.into_inner();
-    Username::parse(Document::read(&table).ok()?.user).ok()
+    let table = DeTable::parse(std::str::from_utf8(text).ok()?).ok()?;
+    Username::parse(&Document::deserialize(Deserializer::from(table)).ok()?.user).ok()
 }
 
 /// Writes `record` as the text of a secret file. Wiped when dropped.
@@ -107,10 +106,10 @@ fn escaped(user: &Username) -> String {
 }
 
 fn render_credential(text: &mut Zeroizing<String>, credential: &Credential) {
-    let Credential { factor, moving, algorithm, digits, secret, first, enrolled_at } = credential;
-    let _ = writeln!(text, "\n[[factors]]\nid = \"{factor}\"\ntype = \"{}\"", moving.name());
+    let Credential { factor, otp_type, algorithm, digits, secret, first, enrolled_at } = credential;
+    let _ = writeln!(text, "\n[[factors]]\nid = \"{factor}\"\ntype = \"{}\"", otp_type.name());
     let _ = writeln!(text, "algorithm = \"{algorithm}\"\ndigits = {}", digits.count());
-    if let MovingFactor::Totp(period) = moving {
+    if let OtpType::Totp(period) = otp_type {
         let _ = writeln!(text, "period = {}", period.seconds());
     }
     let _ = writeln!(text, "secret = \"{}\"", *secret.to_base32());
@@ -131,25 +130,23 @@ fn build(document: Document<'_>) -> Result<UserRecord, String> {
 fn build_credential(entry: &FactorEntry<'_>) -> Result<Credential, String> {
     let factor = FactorId::parse(entry.id).map_err(|error| error.to_string())?;
     let wrong = |what: &dyn fmt::Display| format!("factor `{factor}`: {what}");
-    let moving = match (entry.kind, entry.period) {
-        ("totp", Some(seconds)) => MovingFactor::Totp(
-            Period::from_seconds(seconds).ok_or_else(|| wrong(&"period is not 15 to 120"))?,
-        ),
-        ("hotp", None) => MovingFactor::Hotp,
+    let otp_type = match (entry.kind, entry.period) {
+        ("totp", Some(seconds)) => {
+            OtpType::Totp(Period::from_seconds(seconds).ok_or_else(|| wrong(&"period is not 15 to 120"))?)
+        }
+        ("hotp", None) => OtpType::Hotp,
         ("totp", None) => return Err(wrong(&"period is missing")),
         ("hotp", Some(_)) => return Err(wrong(&"a counter has no period")),
         _ => return Err(wrong(&"type is not known; known: hotp, totp")),
     };
     let secret = SharedSecret::from_base32(entry.secret).map_err(|invalid| wrong(&invalid))?;
     Ok(Credential {
-        moving,
         algorithm: Algorithm::from_name(entry.algorithm)
             .ok_or_else(|| wrong(&"algorithm is not known; known: SHA1, SHA256, SHA512"))?,
         digits: Digits::new(entry.digits).ok_or_else(|| wrong(&"digits is not 6, 7 or 8"))?,
-        secret,
         first: entry.first,
         enrolled_at: UnixTime::from_seconds(entry.enrolled_at),
-        factor,
+        ..Credential::new(factor, otp_type, secret)
     })
 }
 

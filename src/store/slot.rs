@@ -3,35 +3,40 @@
 //! ```text
 //!    0  magic "MFACHAIN"
 //!    8  u16 version = 2
-//!   10  u16 kind: 1 = a user's login state
+//!   10  u16 kind: 1 = a user's login state, 2 = where it is meanwhile
 //!   12  u32 length of the payload
 //!   16  u64 sequence: the valid slot with the higher one counts
 //!   24  payload, then zeros
 //! 4092  u32 CRC-32C of bytes 0 to 4091
 //! ```
 //!
-//! The payload begins with whose it is, so that a copy of another file is never taken for one's own: it would not know
-//! which codes are used. Version 1 had no such field. It is read, and the next judgement or command writes version 2.
+//! The payload begins with a mark of the owner, so that a copied file of another user is refused: it would
+//! not record this user's used codes. Version 1 had no such field. Version 1 is still read, and the next
+//! judgement or command writes version 2.
+//!
+//! A file whose only slot is of the second kind replaced a file whose lock was held for too long
+//! (`takeover.rs`).
 
 mod user_state;
 
 use super::layout::{Reader, Writer};
 use super::owner::Owner;
-use crate::verifier::login_state::LoginState;
+use crate::verifier::state::{DrawKey, LoginState};
 
 /// The size of a slot. Two of them make a state file.
 pub const SLOT_BYTES: usize = 4096;
-/// The version that is written; it and all before it are read.
+/// The version that is written. This version and all earlier ones are read.
 pub const VERSION: u16 = 2;
 const MAGIC: &[u8; 8] = b"MFACHAIN";
-const KIND: u16 = 1;
+const STATE_KIND: u16 = 1;
+const UNSETTLED_KIND: u16 = 2;
 const PAYLOAD_AT: usize = 24;
 const CHECKSUM_AT: usize = SLOT_BYTES - 4;
 
-/// Why bytes are no slot.
+/// Why bytes are not a valid slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidSlot {
-    /// Its checksum or magic number is wrong: never written whole.
+    /// Its checksum or magic number is wrong, so the write was cut off.
     Damaged,
     /// A later version wrote it.
     Version(u16),
@@ -39,18 +44,32 @@ pub enum InvalidSlot {
     Content,
     /// It was written for another user or table.
     Owner,
+    /// It is valid and says that the state is in the displaced file of this number.
+    Unsettled(u64),
 }
 
-/// Encodes `state` of `owner` under `sequence`. `None` if it doesn't fit, which its own limits rule out.
+/// Encodes `state` of `owner` under `sequence`. `None` if it doesn't fit, which the limits of a state rule
+/// out.
 #[must_use]
 pub fn encode(state: &LoginState, owner: &Owner, sequence: u64) -> Option<Box<[u8; SLOT_BYTES]>> {
     let mut payload = Writer::default();
     payload.u64(owner.mark(&state.draw_key));
     user_state::encode(&mut payload, state)?;
-    let payload = payload.into_bytes();
+    sealed(STATE_KIND, sequence, &payload.into_bytes())
+}
+
+/// Encodes that the state of `owner`, whose key is `key`, is in the displaced file of `number`. Never `None`.
+#[must_use]
+pub fn encode_unsettled(owner: &Owner, key: &DrawKey, number: u64) -> Option<Box<[u8; SLOT_BYTES]>> {
+    let mut payload = Writer::default();
+    payload.u64(owner.mark(key)).bytes(&key.0).u64(number);
+    sealed(UNSETTLED_KIND, 0, &payload.into_bytes())
+}
+
+fn sealed(kind: u16, sequence: u64, payload: &[u8]) -> Option<Box<[u8; SLOT_BYTES]>> {
     let mut writer = Writer::default();
     let length = u32::try_from(payload.len()).ok()?;
-    writer.bytes(MAGIC).u16(VERSION).u16(KIND).u32(length).u64(sequence).bytes(&payload);
+    writer.bytes(MAGIC).u16(VERSION).u16(kind).u32(length).u64(sequence).bytes(payload);
     let mut bytes = writer.into_bytes();
     if bytes.len() > CHECKSUM_AT {
         return None;
@@ -59,6 +78,16 @@ pub fn encode(state: &LoginState, owner: &Owner, sequence: u64) -> Option<Box<[u
     let checksum = crc32c::crc32c(&bytes);
     bytes.extend_from_slice(&checksum.to_le_bytes());
     bytes.into_boxed_slice().try_into().ok()
+}
+
+/// What a slot claims before anything is checked: its sequence number, and whether this program knows its
+/// version.
+#[must_use]
+pub fn claims(slot: &[u8]) -> (u64, bool) {
+    let mut header = Reader::new(slot.get(MAGIC.len()..).unwrap_or_default());
+    let mut fields = || Some((header.u16()?, header.u16()?, header.u32()?, header.u64()?));
+    let Some((version, _, _, sequence)) = fields() else { return (0, true) };
+    (sequence, !slot.starts_with(MAGIC) || (1..=VERSION).contains(&version))
 }
 
 /// Decodes a slot of `owner`: its content and its sequence number.
@@ -76,17 +105,31 @@ pub fn decode(slot: &[u8], owner: &Owner) -> Result<(LoginState, u64), InvalidSl
     if !(1..=VERSION).contains(&version) {
         return Err(InvalidSlot::Version(version));
     }
-    // Version 1 had tables of decoys of the same form.
-    if header.u16() != Some(KIND) {
-        return Err(InvalidSlot::Owner);
+    match (header.u16(), version) {
+        (Some(STATE_KIND), _) => {}
+        (Some(UNSETTLED_KIND), VERSION) => return Err(unsettled(&mut header, owner)),
+        // Version 1 had tables of decoys of the same form.
+        _ => return Err(InvalidSlot::Owner),
     }
     let decoded = decode_payload(&mut header, checked, version).ok_or(InvalidSlot::Content)?;
     let is_owners = decoded.mark.is_none_or(|mark| mark == owner.mark(&decoded.state.draw_key));
     if is_owners { Ok((decoded.state, decoded.sequence)) } else { Err(InvalidSlot::Owner) }
 }
 
+fn unsettled(header: &mut Reader<'_>, owner: &Owner) -> InvalidSlot {
+    let mut fields = || {
+        let (_length, _sequence) = (header.u32()?, header.u64()?);
+        Some((header.u64()?, DrawKey(header.array()?), header.u64()?))
+    };
+    match fields() {
+        Some((mark, key, number)) if mark == owner.mark(&key) => InvalidSlot::Unsettled(number),
+        Some(_) => InvalidSlot::Owner,
+        None => InvalidSlot::Content,
+    }
+}
+
 struct Decoded {
-    /// Whose it says that it is; version 1 did not say.
+    /// The owner's mark; version 1 had none.
     mark: Option<u64>,
     state: LoginState,
     sequence: u64,

@@ -1,23 +1,31 @@
-//! A state file: two slots written in turn, in place. Whatever happens while one is written, the other one is
-//! whole; a full disk can't stop a login, since nothing grows.
+//! A state file: two slots written in turn, in place. If a write is cut off, the other slot is still whole. A
+//! full disk can't stop a login, because the file never grows.
 
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
-use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 
 use super::error::{Problem, StoreError};
 use super::owner::Owner;
-use super::slot::{InvalidSlot, SLOT_BYTES, VERSION, decode, encode};
+use super::slot::{InvalidSlot, SLOT_BYTES, VERSION, claims, decode, encode};
+use super::takeover::{displaced_name, take_over};
 use super::trusted::{Readers, TrustedDir, TrustedFile};
-use crate::verifier::login_state::LoginState;
+use super::undisturbed::Undisturbed;
+use crate::verifier::state::LoginState;
 
 /// The size of a state file.
 pub const STATE_BYTES: usize = SLOT_BYTES * 2;
-/// How long a login waits for another judgement on the same user. Each takes milliseconds.
-const LONGEST_LOCK_WAIT: Duration = Duration::from_secs(3);
+/// How long a login waits for the lock of its user. One judgement holds the lock for milliseconds, so after 2
+/// s the holder is frozen.
+const LONGEST_LOCK_WAIT: Duration = Duration::from_secs(2);
+/// The same in a set-user-id program such as su and sudo; longer, see [`LockWait::begin`].
+const LONGEST_LOCK_WAIT_OF_USERS: Duration = Duration::from_secs(3);
+/// How often a login reads again when another login settles the state in between.
+const FOLLOW_TRIES: usize = 3;
+/// How many displaced files in a row a login follows, one for each taker that froze before it wrote a state.
+const MOST_DISPLACED: usize = 1_000;
 const FIRST_LOCK_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_LOCK_PAUSE: Duration = Duration::from_millis(20);
 
@@ -28,13 +36,30 @@ pub struct StateFile {
     owner: Owner,
 }
 
-/// The newest whole slot of a state file.
+/// The newest whole state.
 #[derive(Debug)]
 pub struct Newest {
     /// What it holds.
     pub state: LoginState,
     sequence: u64,
-    place: usize,
+    /// The slot that the next write leaves unchanged.
+    keep: usize,
+    /// The displaced files between this file and the state, to be removed after the next write.
+    displaced: Vec<String>,
+}
+
+/// What a state file holds.
+enum Held {
+    State {
+        state: Box<LoginState>,
+        sequence: u64,
+        place: usize,
+    },
+    /// The state is in the displaced file of this number.
+    Unsettled {
+        number: u64,
+        place: usize,
+    },
 }
 
 impl StateFile {
@@ -42,7 +67,7 @@ impl StateFile {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when it is missing, unsafe, or has not the size of a state file.
+    /// [`StoreError`] when it is missing, unsafe, or does not have the size of a state file.
     pub fn open(dir: &TrustedDir, owner: Owner) -> Result<Self, StoreError> {
         let opened = dir.open_file(&owner.file_name(), OFlag::O_RDWR, Readers::Owner)?;
         if opened.bytes() == STATE_BYTES {
@@ -59,56 +84,141 @@ impl StateFile {
         &self.opened.path
     }
 
-    /// The newest whole slot. Without the lock a slot that is being written may be torn; the other one is
-    /// whole, and it is the one that counts until the write is durable.
+    /// An open file of `owner`.
+    #[must_use]
+    pub const fn of(opened: TrustedFile, owner: Owner) -> Self {
+        Self { opened, owner }
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub const fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// Whether the file still has its name in `dir`: writes to a replaced file are lost.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when no slot is valid. It never starts afresh: that would make used codes good again.
-    pub fn read(&self) -> Result<Newest, StoreError> {
+    /// [`StoreError`] when the file that has the name now is not safe.
+    pub fn has_its_name(&self, dir: &TrustedDir) -> Result<bool, StoreError> {
+        dir.still_has(&self.opened, Readers::Owner)
+    }
+
+    /// The newest whole state. Without the lock one slot may be half written; then the other slot is whole
+    /// and counts until the write is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when no slot is valid. A new state is never made here: it would make used codes good
+    /// again.
+    pub fn read_newest(&self, dir: &TrustedDir) -> Result<Newest, StoreError> {
+        for _ in 0..FOLLOW_TRIES {
+            match self.follow(dir) {
+                // Another login wrote the state here and removed the displaced file, so read again.
+                Err(error) if error.is_missing() => {}
+                found => return found,
+            }
+        }
+        let is_ours = self.has_its_name(dir)?;
+        Err(if is_ours { self.invalid(InvalidSlot::Damaged) } else { self.overtaken() })
+    }
+
+    fn overtaken(&self) -> StoreError {
+        StoreError::new(self.path(), Problem::Overtaken)
+    }
+
+    /// Reads the state from this file or from the displaced file that this file names.
+    fn follow(&self, dir: &TrustedDir) -> Result<Newest, StoreError> {
+        let mut displaced = Vec::new();
+        let (mut held, mut keep) = (self.held()?, None);
+        loop {
+            match held {
+                Held::State { state, sequence, place } => {
+                    return Ok(Newest { state: *state, sequence, keep: keep.unwrap_or(place), displaced });
+                }
+                Held::Unsettled { number, place } => {
+                    keep.get_or_insert(place);
+                    let name = displaced_name(&self.owner, number);
+                    let opened = dir.open_file(&name, OFlag::O_RDWR, Readers::Owner)?;
+                    displaced.push(name);
+                    held = Self::of(opened, self.owner.clone()).held()?;
+                }
+            }
+            if displaced.len() > MOST_DISPLACED {
+                return Err(self.invalid(InvalidSlot::Damaged));
+            }
+        }
+    }
+
+    /// Whether the state is in this file, and not in a displaced one.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        matches!(self.held(), Ok(Held::State { .. }))
+    }
+
+    fn held(&self) -> Result<Held, StoreError> {
         let mut bytes = [0; STATE_BYTES];
         let read = self.opened.file.read_exact_at(&mut bytes, 0);
         read.map_err(|error| StoreError::io(self.path(), "read", error))?;
-        let (mut newest, mut fault): (Option<Newest>, _) = (None, InvalidSlot::Damaged);
-        for (place, slot) in bytes.chunks_exact(SLOT_BYTES).enumerate() {
+        let mut unsettled = None;
+        let mut fault = InvalidSlot::Damaged;
+        // Newest slot first: if it is whole, the content of the other slot does not matter.
+        let mut slots: Vec<(usize, &[u8])> = bytes.chunks_exact(SLOT_BYTES).enumerate().collect();
+        slots.sort_by_key(|(_, slot)| std::cmp::Reverse(claims(slot).0));
+        let mut newest = None;
+        for (place, slot) in slots {
+            if newest.is_some() && claims(slot).1 {
+                continue;
+            }
             match decode(slot, &self.owner) {
-                Ok((state, sequence)) => {
-                    if newest.as_ref().is_none_or(|other| other.sequence < sequence) {
-                        newest = Some(Newest { state, sequence, place });
-                    }
+                Ok((state, sequence)) if newest.is_none() => {
+                    newest = Some(Held::State { state: Box::new(state), sequence, place });
                 }
-                // A slot of a later version is a state that this program can't know, so it must not win over
-                // it by ignoring it. A copy of another file was not written here by accident.
+                Err(InvalidSlot::Unsettled(number)) => unsettled = Some(Held::Unsettled { number, place }),
+                // An error, not skipped: a later version may have recorded used codes in this slot that the
+                // other slot lacks. A slot of another user means that the file was copied.
                 Err(found @ (InvalidSlot::Version(_) | InvalidSlot::Owner)) => {
                     return Err(self.invalid(found));
                 }
                 Err(InvalidSlot::Content) => fault = InvalidSlot::Content,
-                Err(InvalidSlot::Damaged) => {}
+                Ok(_) | Err(InvalidSlot::Damaged) => {}
             }
         }
-        newest.ok_or_else(|| self.invalid(fault))
+        newest.or(unsettled).ok_or_else(|| self.invalid(fault))
     }
 
-    /// Takes the lock, waiting a bounded time. It ends with the returned guard, which closes the file.
+    /// Waits a bounded time for the lock and then takes the state over from the holder. Dropping the returned
+    /// guard closes the file and ends the lock. `None` if the file lost its name meanwhile: open it again.
     ///
     /// # Errors
     ///
-    /// [`Problem::Busy`] after three seconds.
-    pub fn lock(self) -> Result<Locked, StoreError> {
-        let signals = HeldSignals::hold();
-        let mut wait = LockWait::begin();
+    /// [`Problem::Busy`] where the file system can't exchange names, which fences off the holder; another
+    /// [`StoreError`] of the files.
+    pub fn lock(self, dir: &TrustedDir) -> Result<Option<Locked>, StoreError> {
+        let undisturbed = Undisturbed::begin();
+        let mut wait = LockWait::begin(&undisturbed);
         loop {
             match self.opened.file.try_lock() {
-                Ok(()) => return Ok(Locked { file: self, _signals: signals }),
-                Err(std::fs::TryLockError::WouldBlock) if wait.pause() => {}
-                Err(std::fs::TryLockError::WouldBlock) => {
-                    return Err(StoreError::new(self.path(), Problem::Busy));
+                Ok(()) => break,
+                Err(std::fs::TryLockError::WouldBlock) if wait.pause() => {
+                    if !self.has_its_name(dir)? {
+                        return Ok(None);
+                    }
                 }
+                Err(std::fs::TryLockError::WouldBlock) => return take_over(dir, &self, undisturbed),
                 Err(std::fs::TryLockError::Error(error)) => {
                     return Err(StoreError::io(self.path(), "lock", error));
                 }
             }
         }
+        Ok(self.has_its_name(dir)?.then(|| self.locked(undisturbed)))
+    }
+
+    /// The guard for a file whose lock is already taken.
+    #[must_use]
+    pub const fn locked(self, undisturbed: Undisturbed) -> Locked {
+        Locked { file: self, undisturbed }
     }
 
     fn invalid(&self, fault: InvalidSlot) -> StoreError {
@@ -122,7 +232,7 @@ impl StateFile {
                 let remedy = self.owner.remedy();
                 format!("was copied from another file, so used codes are not known; {remedy}")
             }
-            InvalidSlot::Damaged | InvalidSlot::Content => {
+            InvalidSlot::Damaged | InvalidSlot::Content | InvalidSlot::Unsettled(_) => {
                 let remedy = self.owner.remedy();
                 format!("the login state is damaged, so used codes are not known; {remedy}")
             }
@@ -141,17 +251,17 @@ pub struct LockWait {
 impl LockWait {
     /// Begins to wait now.
     #[must_use]
-    pub fn begin() -> Self {
-        Self { deadline: Instant::now().checked_add(LONGEST_LOCK_WAIT), pause: FIRST_LOCK_PAUSE }
+    pub fn begin(undisturbed: &Undisturbed) -> Self {
+        // A user can freeze a set-user-id program. The longer wait lets logins through root's services take
+        // over first.
+        let longest =
+            if undisturbed.is_for_a_user() { LONGEST_LOCK_WAIT_OF_USERS } else { LONGEST_LOCK_WAIT };
+        Self { deadline: Instant::now().checked_add(longest), pause: FIRST_LOCK_PAUSE }
     }
 
-    /// Sleeps a little; `false` when the time is over.
+    /// Sleeps for a short time; `false` when the wait is over.
     pub fn pause(&mut self) -> bool {
-        #[cfg(mfa_fault = "long-wait")]
-        let deadline = self.deadline.and_then(|deadline| deadline.checked_add(LONGEST_LOCK_WAIT * 4));
-        #[cfg(not(mfa_fault = "long-wait"))]
-        let deadline = self.deadline;
-        if deadline.is_none_or(|deadline| Instant::now() >= deadline) {
+        if self.deadline.is_none_or(|deadline| Instant::now() >= deadline) {
             return false;
         }
         std::thread::sleep(self.pause);
@@ -160,74 +270,69 @@ impl LockWait {
     }
 }
 
-/// A state file under its lock. Dropping it closes the file, which unlocks, and then lets signals through.
+/// A state file under its lock. Dropping it closes the file, which ends the lock, and only then lets signals
+/// through again.
 #[derive(Debug)]
 pub struct Locked {
     file: StateFile,
-    _signals: HeldSignals,
+    undisturbed: Undisturbed,
 }
 
 impl Locked {
-    /// Whether the file still has its name in `dir`: what is written to one that was replaced is lost.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when what has the name now is not safe.
-    pub fn is_current(&self, dir: &TrustedDir) -> Result<bool, StoreError> {
-        dir.still_has(&self.file.opened, Readers::Owner)
-    }
-
-    /// The newest whole slot; see [`StateFile::read`].
+    /// The newest whole state; see [`StateFile::read_newest`].
     ///
     /// # Errors
     ///
     /// [`StoreError`] when no slot is valid.
-    pub fn read(&self) -> Result<Newest, StoreError> {
-        self.file.read()
+    pub fn read_newest(&self, dir: &TrustedDir) -> Result<Newest, StoreError> {
+        self.file.read_newest(dir)
     }
 
-    /// Writes the changed content of `newest` over the older slot and returns when it is durable.
+    /// Writes `newest` over the older slot. Returns when the write is durable and no other login took the
+    /// state over before that.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when it can't be written or synced; the newest slot is untouched.
-    pub fn commit(&self, newest: &Newest) -> Result<(), StoreError> {
+    /// [`StoreError`] when it can't be written or synced: the newest slot is untouched.
+    /// [`Problem::Overtaken`] when the file lost its name: the next login may not see this write, so the
+    /// outcome must not be reported.
+    pub fn commit(&self, dir: &TrustedDir, newest: &Newest) -> Result<(), StoreError> {
+        self.write(newest)?;
+        if !self.file.has_its_name(dir)? {
+            return Err(self.file.overtaken());
+        }
+        for name in &newest.displaced {
+            // Only after the write: until then this file may be the only one with the state. The next taker
+            // removes it if this fails.
+            let _ = dir.remove(name);
+        }
+        Ok(())
+    }
+
+    /// Releases the lock.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the real user can't be restored: the outcome must not be reported then, because the
+    /// program would continue as another user.
+    pub fn release(self) -> Result<(), StoreError> {
+        let Self { file, undisturbed } = self;
+        let path = file.path().to_owned();
+        drop(file);
+        undisturbed
+            .end()
+            .map_err(|error| StoreError::io(&path, "put the real user back after judging by", error))
+    }
+
+    fn write(&self, newest: &Newest) -> Result<(), StoreError> {
         let path = self.file.path();
         let too_large = || StoreError::invalid(path, "the login state outgrew its slot");
         let sequence = newest.sequence.checked_add(1).ok_or_else(too_large)?;
         let slot = encode(&newest.state, &self.file.owner, sequence).ok_or_else(too_large)?;
-        let offset = if newest.place == 0 { SLOT_BYTES } else { 0 };
+        let offset = if newest.keep == 0 { SLOT_BYTES } else { 0 };
         let file = &self.file.opened.file;
-        let written = file.write_all_at(slot.as_slice(), u64::try_from(offset).unwrap_or(u64::MAX));
-        written.map_err(|error| StoreError::io(path, "write", error))?;
-        #[cfg(mfa_fault = "bad-guest")]
-        let _ = std::fs::write(path.with_extension(sequence.to_string()), "");
-        #[cfg(mfa_fault = "no-sync")]
-        return Ok(());
-        #[cfg(not(mfa_fault = "no-sync"))]
+        file.write_all_at(slot.as_slice(), u64::try_from(offset).unwrap_or(u64::MAX))
+            .map_err(|error| StoreError::io(path, "write", error))?;
         file.sync_data().map_err(|error| StoreError::io(path, "sync", error))
-    }
-}
-
-/// Holds back signals, so that ^Z or ^C at a terminal can't park or split a judgement. The mask of the host
-/// is put back when it drops.
-#[derive(Debug)]
-pub struct HeldSignals(Option<SigSet>);
-
-impl HeldSignals {
-    /// Holds them back from now on.
-    #[must_use]
-    pub fn hold() -> Self {
-        let mut before = SigSet::empty();
-        let held = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before));
-        Self(held.ok().map(|()| before))
-    }
-}
-
-impl Drop for HeldSignals {
-    fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(before), None);
-        }
     }
 }

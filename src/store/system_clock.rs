@@ -11,7 +11,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> UnixTime {
-        // Before 1970 is as good as 1970: no code is that old, so nothing is accepted.
+        // A clock before 1970 counts as 1970: no code is that old, so none is accepted.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         UnixTime::from_seconds(since.as_secs())
     }

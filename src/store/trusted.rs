@@ -1,5 +1,5 @@
-//! Opening files that decide who gets in. Everything goes through a directory descriptor that was checked,
-//! nothing follows a link, nothing waits for a FIFO.
+//! Opening files that decide who gets in. Every access goes through a checked directory descriptor, follows
+//! no link that other users could have made, and never waits for a FIFO.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -8,57 +8,65 @@ use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
-use nix::unistd::{Uid, geteuid};
+use nix::unistd::{Uid, UnlinkatFlags, fsync, geteuid, unlinkat};
 use zeroize::Zeroizing;
 
 use super::error::StoreError;
+use super::walk::open_by_parts;
 
-/// A folder that only root (or, in a rehearsal, the effective user) can change, and all folders above it.
+/// A folder that only root (or, in a rehearsal, the effective user) can change. The same holds for all
+/// folders above it and all links on the way to it.
 #[derive(Debug)]
 pub struct TrustedDir {
     descriptor: OwnedFd,
     path: PathBuf,
+    identity: Identity,
     checked_folders: RefCell<Vec<String>>,
 }
 
 /// Who may read a trusted file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
-    /// Anybody: a policy holds no secret.
+    /// All users: a policy holds no secret.
     Anybody,
-    /// The owner alone.
+    /// Only the owner.
     Owner,
 }
 
-const S_IFMT: u32 = nix::libc::S_IFMT;
+pub(super) const S_IFMT: u32 = nix::libc::S_IFMT;
+pub(super) const S_IFLNK: u32 = nix::libc::S_IFLNK;
 const S_IFREG: u32 = nix::libc::S_IFREG;
 const S_IFDIR: u32 = nix::libc::S_IFDIR;
 const STICKY: u32 = nix::libc::S_ISVTX;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 const OPEN_TO_OTHERS: u32 = 0o077;
-/// Deeper than any sensible path; ends a walk that something odd would make endless.
-const MAX_DEPTH: usize = 64;
 
 impl TrustedDir {
-    /// Opens the folder at `path` and checks it and every folder above it.
+    /// Opens the folder at `path` and checks it, every folder above it and every link on the way.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when it is missing, a link, or others could write to it or exchange it.
+    /// [`StoreError`] when it is missing, a link, or others could write to it or replace it.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let without_links = open_without_links(path, flags);
-        let depth = without_links.as_ref().map(|(_, depth)| *depth);
-        let opened = without_links.map_or_else(|| open(path, flags, Mode::empty()), |(opened, _)| Ok(opened));
-        let descriptor = opened.map_err(|error| match std::fs::read_link(path) {
-            Ok(target) => StoreError::untrusted(path, linked_folder(&beside(path, &target))),
-            Err(_) => StoreError::io(path, "open the folder", error),
-        })?;
-        let dir = Self { descriptor, path: path.to_owned(), checked_folders: RefCell::default() };
-        dir.check_up_to_root(depth)?;
-        Ok(dir)
+        let (descriptor, status) = match open_without_links(path) {
+            Some(descriptor) => {
+                let status = check_up_to_root(&descriptor, path)?;
+                (descriptor, status)
+            }
+            None => open_by_parts(path)?,
+        };
+        let (path, identity) = (path.to_owned(), identity(&status));
+        Ok(Self { descriptor, path, identity, checked_folders: RefCell::default() })
+    }
+
+    /// Whether its path still leads to it. Another folder may have replaced it, such as one from a backup.
+    #[must_use]
+    pub fn has_its_path(&self) -> bool {
+        let status = fstatat(AT_FDCWD, &self.path, AtFlags::empty());
+        status
+            .is_ok_and(|status| (status.st_dev, status.st_ino) == (self.identity.device, self.identity.inode))
     }
 
     /// Its path, as it was given.
@@ -73,20 +81,19 @@ impl TrustedDir {
         self.path.join(name)
     }
 
-    /// Opens the regular file `name` in it. `flags` say how, beside what is always set.
+    /// Opens the regular file `name` in it. `flags` are added to those that are always set.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when it is missing, no regular file, has several names, another owner, or is open to
-    /// others.
+    /// [`StoreError`] when it is missing, is not a regular file, has several names or another owner, or is
+    /// open to others.
     pub fn open_file(&self, name: &str, flags: OFlag, readers: Readers) -> Result<TrustedFile, StoreError> {
         if let Some((folder, _)) = name.split_once('/') {
             self.check_folder_within(folder)?;
         }
         let path = self.path_of(name);
         let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        let opened = openat(&self.descriptor, name, flags, Mode::empty());
-        let descriptor = opened.map_err(|error| {
+        let descriptor = openat(&self.descriptor, name, flags, Mode::empty()).map_err(|error| {
             self.refuse_link(name).unwrap_or_else(|| StoreError::io(&path, "open", error))
         })?;
         let status = fstat(&descriptor).map_err(|error| StoreError::io(&path, "look at", error))?;
@@ -99,7 +106,54 @@ impl TrustedDir {
         })
     }
 
-    /// The refusal of `name` where it is a symbolic link.
+    /// Makes the new file `name`, only for its owner, and passes it to `write`. Removes the file again if
+    /// `write` fails.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it can't be made or written.
+    pub fn create_file(
+        &self,
+        name: &str,
+        write: impl FnOnce(&File) -> std::io::Result<()>,
+    ) -> Result<TrustedFile, StoreError> {
+        let path = self.path_of(name);
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let descriptor = openat(&self.descriptor, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)
+            .map_err(|error| StoreError::io(&path, "make", error))?;
+        let file = File::from(descriptor);
+        let status = write(&file).and_then(|()| Ok(fstat(&file)?)).map_err(|error| {
+            let _ = self.remove(name);
+            StoreError::io(&path, "write", error)
+        })?;
+        Ok(TrustedFile { file, name: name.to_owned(), path, identity: identity(&status) })
+    }
+
+    /// Removes the file `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when that can't be done; a missing file is not an error.
+    pub fn remove(&self, name: &str) -> Result<(), StoreError> {
+        match unlinkat(&self.descriptor, name, UnlinkatFlags::NoRemoveDir) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(error) => Err(StoreError::io(&self.path_of(name), "remove", error)),
+        }
+    }
+
+    /// Makes the names in the subfolder `name` durable.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when that can't be done.
+    pub fn sync_folder(&self, name: &str) -> Result<(), StoreError> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        openat(&self.descriptor, name, flags, Mode::empty())
+            .and_then(fsync)
+            .map_err(|error| StoreError::io(&self.path_of(name), "sync the folder", error))
+    }
+
+    /// The error for `name` if it is a symbolic link.
     #[cold]
     fn refuse_link(&self, name: &str) -> Option<StoreError> {
         let path = self.path_of(name);
@@ -107,11 +161,11 @@ impl TrustedDir {
         Some(StoreError::untrusted(&path, linked_file(&path, &target)))
     }
 
-    /// Whether the name of `file` still leads to it, and it is as safe as when it was opened.
+    /// Whether the name of `file` still leads to it and the file is as safe as when it was opened.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when what has the name now is not safe.
+    /// [`StoreError`] when the file that has the name now is not safe.
     pub fn still_has(&self, file: &TrustedFile, readers: Readers) -> Result<bool, StoreError> {
         match fstatat(&self.descriptor, file.name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(status) => {
@@ -123,7 +177,8 @@ impl TrustedDir {
         }
     }
 
-    /// Checks once that the folder `name` of this one is as safe as it. Nobody but its owner can exchange it then.
+    /// Checks once that the subfolder `name` is as safe as this folder. After that only the owner can replace
+    /// it.
     fn check_folder_within(&self, name: &str) -> Result<(), StoreError> {
         let mut checked = self.checked_folders.borrow_mut();
         if checked.iter().any(|folder| folder == name) {
@@ -140,20 +195,25 @@ impl TrustedDir {
         Ok(())
     }
 
-    /// Reads the whole of `name`, at most `limit` bytes. What was read is wiped when dropped.
+    /// Reads the whole of `name`, at most `limit` bytes. The bytes are wiped when dropped.
     ///
     /// # Errors
     ///
     /// As [`Self::open_file`], and when it is larger.
-    pub fn read(&self, name: &str, limit: usize, readers: Readers) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        self.open_file(name, OFlag::O_RDONLY, readers)?.read(limit)
+    pub fn read_file(
+        &self,
+        name: &str,
+        limit: usize,
+        readers: Readers,
+    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        self.open_file(name, OFlag::O_RDONLY, readers)?.read_whole(limit)
     }
 
     /// Whether anything is called `name` in it.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when that can't be told; "not there" is no error.
+    /// [`StoreError`] when that can't be found out; a missing file is not an error.
     pub fn has(&self, name: &str) -> Result<bool, StoreError> {
         match fstatat(&self.descriptor, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),
@@ -161,45 +221,35 @@ impl TrustedDir {
             Err(error) => Err(StoreError::io(&self.path_of(name), "look at", error)),
         }
     }
-
-    /// `depth` is how many folders lie above it, where that is known.
-    fn check_up_to_root(&self, depth: Option<usize>) -> Result<(), StoreError> {
-        let look = |error| StoreError::io(&self.path, "look at the folder", error);
-        let mut status = fstat(&self.descriptor).map_err(look)?;
-        check_folder(&self.path, &status)?;
-        let mut above = PathBuf::new();
-        for _ in 0..depth.unwrap_or(MAX_DEPTH) {
-            above.push("..");
-            let parent = fstatat(&self.descriptor, &above, AtFlags::empty()).map_err(look)?;
-            if (parent.st_dev, parent.st_ino) == (status.st_dev, status.st_ino) {
-                return Ok(());
-            }
-            let shown = self.path.join(&above);
-            check_owner(&shown, parent.st_uid)?;
-            // In a sticky folder nobody can exchange what belongs to another.
-            if parent.st_mode & WRITABLE_BY_OTHERS != 0 && parent.st_mode & STICKY == 0 {
-                return Err(StoreError::untrusted(&shown, writable(&shown, parent.st_mode)));
-            }
-            status = parent;
-        }
-        match depth {
-            Some(_) => Ok(()),
-            None => Err(StoreError::untrusted(&self.path, "it lies too deep")),
-        }
-    }
 }
 
-/// Opens the folder where no part of `path` is a link, and counts the folders above it: the root needs no look of
-/// its own then. `None` where there are links, the kernel is older than 5.6, or anything else is in the way.
-fn open_without_links(path: &Path, flags: OFlag) -> Option<(OwnedFd, usize)> {
+/// Opens the folder where no part of `path` is a link. `None` where there are links, the kernel is older than
+/// 5.6, or any other error occurs; the slower walk then finds the cause.
+fn open_without_links(path: &Path) -> Option<OwnedFd> {
     let mut parts = path.components();
     let absolute = parts.next() == Some(Component::RootDir);
-    let depth = parts.clone().count();
-    if !absolute || depth > MAX_DEPTH || !parts.all(|part| matches!(part, Component::Normal(_))) {
+    if !absolute || !parts.all(|part| matches!(part, Component::Normal(_))) {
         return None;
     }
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let how = OpenHow::new().flags(flags).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
-    Some((openat2(AT_FDCWD, path, how).ok()?, depth))
+    openat2(AT_FDCWD, path, how).ok()
+}
+
+/// Checks a folder and all folders above it, each once; no part of `path` is a link.
+fn check_up_to_root(folder: &OwnedFd, path: &Path) -> Result<FileStat, StoreError> {
+    let look = |error| StoreError::io(path, "look at the folder", error);
+    let found = fstat(folder).map_err(look)?;
+    check_folder(path, &found)?;
+    let mut above = PathBuf::new();
+    for shown in path.ancestors().skip(1) {
+        above.push("..");
+        let status = fstatat(folder, &above, AtFlags::empty()).map_err(look)?;
+        if let Some(what) = unsafe_above(shown, &status) {
+            return Err(StoreError::untrusted(shown, what));
+        }
+    }
+    Ok(found)
 }
 
 impl AsFd for TrustedDir {
@@ -220,18 +270,24 @@ pub struct TrustedFile {
 }
 
 impl TrustedFile {
-    /// Its size when it was opened. Files of a store are replaced whole, so it stays.
+    /// Its size when it was opened. Files of a store are replaced as a whole, so the size stays.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.identity.bytes
     }
 
-    /// Reads the whole of it, at most `limit` bytes, whatever was read before. Wiped when dropped.
+    /// The same file after it got the name `name` in `dir`.
+    #[must_use]
+    pub fn renamed(self, dir: &TrustedDir, name: &str) -> Self {
+        Self { name: name.to_owned(), path: dir.path_of(name), ..self }
+    }
+
+    /// Reads all of it from the start, at most `limit` bytes. Wiped when dropped.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when it is larger or can't be read.
-    pub fn read(&self, limit: usize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    pub fn read_whole(&self, limit: usize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         if self.bytes() > limit {
             return Err(StoreError::invalid(&self.path, format!("larger than {limit} bytes")));
         }
@@ -242,7 +298,8 @@ impl TrustedFile {
     }
 }
 
-/// Which file it is, and its size: what was opened is no longer what has the name where one of them differs.
+/// The identity of a file and its size. If one of them differs, the name leads to another file than the open
+/// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
     device: nix::libc::dev_t,
@@ -274,7 +331,7 @@ fn check_file(path: &Path, status: &FileStat, readers: Readers) -> Result<(), St
     Ok(())
 }
 
-fn check_folder(path: &Path, status: &FileStat) -> Result<(), StoreError> {
+pub(super) fn check_folder(path: &Path, status: &FileStat) -> Result<(), StoreError> {
     check_owner(path, status.st_uid)?;
     if status.st_mode & WRITABLE_BY_OTHERS != 0 {
         return Err(StoreError::untrusted(path, writable(path, status.st_mode)));
@@ -282,8 +339,15 @@ fn check_folder(path: &Path, status: &FileStat) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What the link at `path` leads to, as seen from everywhere.
-fn beside(path: &Path, target: &Path) -> PathBuf {
+/// Why others could replace files in a folder, if they could.
+pub(super) fn unsafe_above(path: &Path, status: &FileStat) -> Option<String> {
+    // In a sticky folder nobody can replace the files of another user.
+    let writable_by_others = status.st_mode & WRITABLE_BY_OTHERS != 0 && status.st_mode & STICKY == 0;
+    foreign(path, status.st_uid).or_else(|| writable_by_others.then(|| writable(path, status.st_mode)))
+}
+
+/// The absolute target of the link at `path`.
+pub(super) fn beside(path: &Path, target: &Path) -> PathBuf {
     path.parent().map_or_else(|| target.to_owned(), |folder| folder.join(target))
 }
 
@@ -297,20 +361,28 @@ fn linked_file(path: &Path, target: &Path) -> String {
     format!("it is a symbolic link to {target}; {cure}")
 }
 
-fn linked_folder(target: &Path) -> String {
+pub(super) fn linked_folder(target: &Path) -> String {
     let target = target.display();
-    format!("it is a symbolic link to {target}, which can be exchanged; name the folder itself: {target}")
+    format!("it is a symbolic link to {target}, which others can replace; name the folder itself: {target}")
 }
 
 fn check_owner(path: &Path, owner: u32) -> Result<(), StoreError> {
-    let owner = Uid::from_raw(owner);
-    if owner.is_root() || owner == geteuid() {
-        return Ok(());
+    foreign(path, owner).map_or(Ok(()), |what| Err(StoreError::untrusted(path, what)))
+}
+
+fn foreign(path: &Path, owner: u32) -> Option<String> {
+    if is_trusted(owner) {
+        return None;
     }
     let shown = path.display();
-    let what =
-        format!("it belongs to uid {owner}, not to root; look at its content, then run `chown root {shown}`");
-    Err(StoreError::untrusted(path, what))
+    Some(format!(
+        "it belongs to uid {owner}, not to root; look at its content, then run `chown root {shown}`"
+    ))
+}
+
+pub(super) fn is_trusted(owner: u32) -> bool {
+    let owner = Uid::from_raw(owner);
+    owner.is_root() || owner == geteuid()
 }
 
 fn writable(path: &Path, mode: u32) -> String {

@@ -14,20 +14,20 @@ pub struct Event {
 /// How urgent an event is, in the words of syslog(3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// Something is broken, and logins fail for it.
+    /// Something is broken and makes logins fail.
     Error,
     /// A login was denied.
     Warning,
     /// A login was granted or exempt.
     Notice,
-    /// A step on the way.
+    /// A step of a login.
     Info,
-    /// Said only where the administrator asked for it.
+    /// Logged only with the module argument `debug`.
     Debug,
 }
 
 impl Event {
-    /// The longest line, in bytes. What goes beyond is cut, and the line ends in `...`.
+    /// The longest line, in bytes. A longer line is cut and ends in `...`.
     pub const MAX_BYTES: usize = 800;
     const ORDINARY_BYTES: usize = 256;
     /// The longest value that a claimant chose, in bytes after escaping.
@@ -36,14 +36,14 @@ impl Event {
     /// An event called `kind`.
     #[must_use]
     pub fn new(severity: Severity, kind: &str) -> Self {
-        // Room for an ordinary line, so that it seldom has to move.
+        // Room for an ordinary line, so that it rarely grows.
         let mut line = String::with_capacity(Self::ORDINARY_BYTES);
         line.push_str("event=");
         line.push_str(kind);
         Self { severity, line }
     }
 
-    /// Who asked, through what, from where. `as` is what was typed, where the account goes by another name.
+    /// Adds user, service and source. `as` is the typed name, if the account has another name.
     #[must_use]
     pub fn about(self, request: &Request) -> Self {
         self.with("user", request.name())
@@ -94,8 +94,8 @@ impl Event {
         self.bounded()
     }
 
-    /// Adds a sentence of our own in quotes, as the last field: what is wrong, where, and what to do. Quotes
-    /// and unprintable bytes in it are escaped.
+    /// Adds a sentence in quotes, as the last field: what is wrong, where, and what to do. Quotes and
+    /// unprintable bytes in it are escaped.
     #[must_use]
     pub fn saying(mut self, sentence: &str) -> Self {
         self.line.push_str(" detail=\"");

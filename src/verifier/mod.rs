@@ -1,34 +1,27 @@
-//! The engine: policy, chain, one-time codes, verdict. Pure, so that everything it decides can be
-//! tested without a file, a clock or libpam.
+//! The engine: policy, chain, one-time codes, verdict. Pure, so that every decision can be tested without a
+//! file, a clock or libpam.
 //!
 //! As a library: make an [`Orchestrator`](attempt::Orchestrator) of a [`Policy`](policy::Policy) and the ports,
-//! [`begin`](attempt::Orchestrator::begin) an attempt, [`submit`](attempt::Attempt::submit) answers by factor.
+//! [`begin`](attempt::Orchestrator::begin) an attempt, [`submit`](attempt::Orchestrator::submit) answers by factor.
 //! `examples/orchestrator.rs` does it.
 #![forbid(unsafe_code)]
 
+pub mod accounts;
 pub mod attempt;
+pub mod attempt_id;
 pub mod chain;
-pub mod credential;
-pub mod draw;
+pub mod enrolling;
+pub mod enrollment;
 pub mod event;
-pub mod failures;
-pub mod judge;
-pub(crate) mod keyed_hash;
 pub mod login;
-pub mod login_state;
 pub mod memory_store;
-pub mod odds;
 pub mod otp;
-pub mod past_outcome;
 pub mod policy;
 pub mod ports;
-pub mod record;
-pub mod recovery;
+pub mod reason;
 pub mod request;
-pub mod response;
-pub mod secret;
 pub mod shell_word;
+pub mod state;
 pub mod time;
-pub(crate) mod toml_values;
 pub mod username;
 pub mod verdict;

@@ -2,70 +2,15 @@
 
 use std::fmt;
 
-use super::credential::MovingFactor;
-use super::event::Event;
-use super::failures::FailureCounts;
-use super::login_state::{DrawKey, LoginState};
-use super::policy::{Factor, FactorId};
-use super::record::UserRecord;
-use super::response::Response;
-use super::time::UnixTime;
-
-/// The system's databases of accounts and groups (NSS), so LDAP and SSSD count too.
-pub trait Accounts {
-    /// The account that `name` leads to. A directory may know one account by several names; the answer has the
-    /// one that it goes by.
-    ///
-    /// # Errors
-    ///
-    /// [`AccountsError`] when a database did not answer; "not listed" is no error.
-    fn account(&self, name: &str) -> Result<Option<Account>, AccountsError>;
-
-    /// The account of the number `uid`; the first one where several have it.
-    ///
-    /// # Errors
-    ///
-    /// [`AccountsError`] when a database did not answer; "not listed" is no error.
-    fn account_of(&self, uid: u32) -> Result<Option<Account>, AccountsError>;
-
-    /// Whether the system lists a group `group`.
-    ///
-    /// # Errors
-    ///
-    /// [`AccountsError`] when a database did not answer; "not listed" is no error.
-    fn lists_group(&self, group: &str) -> Result<bool, AccountsError>;
-
-    /// Whether `account` belongs to `group`, as primary or supplementary group. An account or a group that the
-    /// system does not list is no member. The group is looked up either way.
-    ///
-    /// # Errors
-    ///
-    /// [`AccountsError`] when a database did not answer.
-    fn is_member(&self, account: Option<&Account>, group: &str) -> Result<bool, AccountsError>;
-}
-
-/// An account, as the system lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    /// The name it goes by (`pw_name`), whatever spelling was asked for.
-    pub name: String,
-    /// Its number (`pw_uid`).
-    pub uid: u32,
-    /// The number of its primary group (`pw_gid`).
-    pub gid: u32,
-}
-
-/// The system's account databases did not answer. What depends on the answer is denied.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccountsError(pub String);
-
-impl fmt::Display for AccountsError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "the account databases did not answer: {}", self.0)
-    }
-}
-
-impl std::error::Error for AccountsError {}
+// What the signatures of the ports name.
+pub use super::accounts::{Account, Accounts, AccountsError, Membership, NoAccounts};
+pub use super::enrollment::{Credential, OtpType, UserRecord};
+pub use super::event::Event;
+pub use super::otp::Response;
+pub use super::policy::{Factor, FactorId};
+pub use super::state::{DrawKey, FailureCounts, LoginState};
+pub use super::time::UnixTime;
+pub use super::username::Username;
 
 /// What a store knows of a claimant before anything is asked. Holds no secret: a chain may wait for minutes
 /// at its prompts.
@@ -76,7 +21,7 @@ pub struct Claimant {
     /// The number of the account that enrolled, where the record holds one.
     pub uid: Option<u32>,
     /// The factors enrolled and their kind; none for an unknown user.
-    pub enrolled: Vec<(FactorId, MovingFactor)>,
+    pub enrolled: Vec<(FactorId, OtpType)>,
     /// What failed, and which draw is open from where.
     pub failures: FailureCounts,
     /// What seeds the draws.
@@ -87,11 +32,11 @@ impl Claimant {
     /// Whether `factor` is enrolled, as the kind that the policy says today.
     #[must_use]
     pub fn has_enrolled(&self, factor: &Factor) -> bool {
-        self.enrolled.iter().any(|(id, moving)| *id == factor.id && moving.fits(factor.kind))
+        self.enrolled.iter().any(|(id, otp_type)| *id == factor.id && otp_type.fits(factor.kind))
     }
 }
 
-/// Where enrolments and login states are kept.
+/// Where enrollments and login states are kept.
 pub trait Store {
     /// What is known of `user`. An unknown user gets a decoy that behaves as an enrolled one would.
     ///
@@ -119,6 +64,85 @@ pub trait Store {
         claimant: &Claimant,
         judge: impl FnOnce(&UserRecord, &mut LoginState) -> T,
     ) -> Result<Committed<T>, StoreFailure>;
+}
+
+impl<T: Store> Store for &T {
+    fn find(&self, user: &str) -> Result<Claimant, StoreFailure> {
+        (**self).find(user)
+    }
+
+    fn enrolled_as(&self, uid: u32) -> Result<Option<String>, StoreFailure> {
+        (**self).enrolled_as(uid)
+    }
+
+    fn update<J>(
+        &self,
+        claimant: &Claimant,
+        judge: impl FnOnce(&UserRecord, &mut LoginState) -> J,
+    ) -> Result<Committed<J>, StoreFailure> {
+        (**self).update(claimant, judge)
+    }
+}
+
+/// Where enrollments are changed. A login needs none of this.
+pub trait Enrollments: Store {
+    /// The record of `user` and its login state; `None` for a name without a record.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFailure`] when either is unreadable, unsafe or invalid, or the state is lost: used codes are not known
+    /// then.
+    fn enrollment(&self, user: &Username) -> Result<Option<(UserRecord, LoginState)>, StoreFailure>;
+
+    /// Changes the record of `user` from what it is now to what `change` makes of it, alone; durable when this returns.
+    /// The login state stays as it is, and a first one is made with the first record.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFailure`] of the store, or the error of `change`. The old record stands then.
+    fn change_record<E: From<StoreFailure>>(
+        &self,
+        user: &Username,
+        change: impl FnOnce(UserRecord) -> Result<UserRecord, E>,
+    ) -> Result<(), E>;
+
+    /// Records that the counter of `credential` stands at `next` or further, which two codes in a row have just shown.
+    /// A reset of the login state made it void before that.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreFailure`] when the state can't be changed.
+    fn set_counter(
+        &self,
+        user: &Username,
+        credential: &Credential,
+        next: u64,
+        now: UnixTime,
+    ) -> Result<(), StoreFailure>;
+}
+
+impl<T: Enrollments> Enrollments for &T {
+    fn enrollment(&self, user: &Username) -> Result<Option<(UserRecord, LoginState)>, StoreFailure> {
+        (**self).enrollment(user)
+    }
+
+    fn change_record<E: From<StoreFailure>>(
+        &self,
+        user: &Username,
+        change: impl FnOnce(UserRecord) -> Result<UserRecord, E>,
+    ) -> Result<(), E> {
+        (**self).change_record(user, change)
+    }
+
+    fn set_counter(
+        &self,
+        user: &Username,
+        credential: &Credential,
+        next: u64,
+        now: UnixTime,
+    ) -> Result<(), StoreFailure> {
+        (**self).set_counter(user, credential, next, now)
+    }
 }
 
 /// A store could not do what was asked: what failed, on which file, and what to do.
@@ -161,6 +185,12 @@ pub trait Clock {
     fn now(&self) -> UnixTime;
 }
 
+impl<T: Clock + ?Sized> Clock for &T {
+    fn now(&self) -> UnixTime {
+        (**self).now()
+    }
+}
+
 /// The way to the claimant.
 pub trait Conversation {
     /// A chain begins, which the rule at this place of the policy chose, or none.
@@ -188,6 +218,12 @@ pub struct NoAnswer(pub String);
 pub trait Audit {
     /// Takes one event.
     fn record(&self, event: &Event);
+}
+
+impl<T: Audit + ?Sized> Audit for &T {
+    fn record(&self, event: &Event) {
+        (**self).record(event);
+    }
 }
 
 /// Keeps no audit trail.

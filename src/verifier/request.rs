@@ -1,6 +1,8 @@
 //! Who asks, from where, through which service.
 
-use super::ports::{Account, Accounts, AccountsError};
+use std::net::IpAddr;
+
+use super::accounts::{Account, Accounts, AccountsError};
 use super::username::Username;
 
 /// What the application told libpam about one login. Every text comes from outside and is untrusted.
@@ -21,14 +23,23 @@ pub struct Request {
 }
 
 impl Request {
-    /// The request of `user` through `service`, with nothing known about the source.
+    /// The request of `user` at the other end of `address`, through `service`, which names your program in the log and
+    /// in rules. Failures are counted for each address that the user passed a chain from, and once for all others
+    /// together: a guesser elsewhere makes no known place wait.
     #[must_use]
-    pub fn new(service: &str, user: &str) -> Self {
+    pub fn from_address(service: &str, user: &str, address: IpAddr) -> Self {
+        Self { rhost: Some(address.to_string()), ..Self::local(service, user) }
+    }
+
+    /// The request of `user` through `service` where no address is known. All such requests share one count: failures
+    /// of anybody under this name make the user wait.
+    #[must_use]
+    pub fn local(service: &str, user: &str) -> Self {
         Self { service: service.to_owned(), user: user.to_owned(), ..Self::default() }
     }
 
     /// The same request with the account that `user` leads to now. The engine asks once for each login,
-    /// whoever is enrolled: neither the outcome nor the time then hangs on what was typed.
+    /// enrolled or not: neither the outcome nor the time then depends on what was typed.
     ///
     /// # Errors
     ///
@@ -41,9 +52,6 @@ impl Request {
     /// itself.
     #[must_use]
     pub fn name(&self) -> &str {
-        #[cfg(mfa_fault = "as-typed")]
-        return &self.user;
-        #[cfg(not(mfa_fault = "as-typed"))]
         self.account.as_ref().map_or(&self.user, |account| &account.name)
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::keyed_hash::keyed_hash;
+use super::otp::keyed_hash;
 
 /// A name that an account can have: any text but the empty one, without NUL. What a directory calls its users
 /// is up to it: capitals, accents, blanks and `EXAMPLE\\alice` are all taken.

@@ -3,12 +3,13 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use crate::verifier::chain::AnsweredBy;
-use crate::verifier::credential::CredentialId;
-use crate::verifier::failures::{ChainFailures, ChainMark, FailureCounts, KnownSource, Lane, SourceKey};
-use crate::verifier::login_state::{DrawKey, RecoveryMarks, ReplayMark};
-use crate::verifier::past_outcome::{NameKey, OutcomeNumber, PastOutcome};
-use crate::verifier::recovery::{BypassCode, RecoveryHash};
+use crate::verifier::attempt_id::AttemptId;
+use crate::verifier::enrollment::CredentialId;
+use crate::verifier::otp::{AnsweredBy, BypassCode, RecoveryHash};
+use crate::verifier::state::{
+    ChainFailures, ChainMark, FailureCounts, KnownSource, Lane, NameKey, OutcomeNumber, PastOutcome,
+    RecoveryMarks, ReplayMark, SourceKey,
+};
 use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
 
@@ -75,7 +76,7 @@ fn outcome() -> impl Strategy<Value = PastOutcome> {
     (any::<[u64; 5]>(), any::<[u8; 2]>(), 0..OutcomeNumber::WORDS.len(), by, any::<bool>()).prop_map(
         |([at, attempt, source, service, factor], [step, steps], outcome, by, charged)| PastOutcome {
             at: UnixTime::from_seconds(at),
-            attempt,
+            attempt: AttemptId::from_number(attempt),
             source: SourceKey::from_number(source),
             service: NameKey::from_number(service),
             factor: NameKey::from_number(factor),
@@ -163,7 +164,7 @@ fn what_no_version_wrote_is_refused() {
         assert_eq!(with(&state, at, bytes), Err(InvalidSlot::Content), "{what}");
     }
     assert_eq!(with(&state, 24, &[1]), Err(InvalidSlot::Owner));
-    assert_eq!(with(&state, 10, &[2, 0]), Err(InvalidSlot::Owner), "a table of decoys of version 1");
+    assert_eq!(with(&state, 10, &[3, 0]), Err(InvalidSlot::Owner), "a kind that no version wrote");
     assert_eq!(with(&state, 8, &[3, 0]), Err(InvalidSlot::Version(3)));
     assert_eq!(with(&state, 8, &[0, 0]), Err(InvalidSlot::Version(0)));
 }
@@ -183,6 +184,14 @@ proptest! {
         let slot = encode(&state, &own(), 1).expect("it fits");
         prop_assert!(slot[3_840..CHECKSUM_AT].iter().all(|byte| *byte == 0));
     }
+}
+
+#[test]
+fn a_slot_that_stands_in_for_another_file_is_no_state_and_names_it_to_its_user_alone() {
+    let slot = encode_unsettled(&own(), &DrawKey([7; 32]), 99).expect("it fits");
+    assert_eq!(decode(slot.as_slice(), &own()), Err(InvalidSlot::Unsettled(99)));
+    let bob = Owner(Username::parse("bob").expect("a name"));
+    assert_eq!(decode(slot.as_slice(), &bob), Err(InvalidSlot::Owner));
 }
 
 /// What a reset did in version 1.

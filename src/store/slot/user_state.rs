@@ -1,15 +1,16 @@
 //! The login state of one user as the payload of a slot.
 
 use crate::store::layout::{Reader, Writer};
-use crate::verifier::chain::AnsweredBy;
-use crate::verifier::credential::CredentialId;
-use crate::verifier::failures::{ChainFailures, ChainMark, FailureCounts, KnownSource, Lane, SourceKey};
-use crate::verifier::login_state::{DrawKey, LoginState, RecoveryMarks, ReplayMark};
-use crate::verifier::past_outcome::{NameKey, OutcomeNumber, PastOutcome};
-use crate::verifier::recovery::{BypassCode, RecoveryHash};
+use crate::verifier::attempt_id::AttemptId;
+use crate::verifier::enrollment::CredentialId;
+use crate::verifier::otp::{AnsweredBy, BypassCode, RecoveryHash};
+use crate::verifier::state::{
+    ChainFailures, ChainMark, DrawKey, FailureCounts, KnownSource, Lane, LoginState, NameKey, OutcomeNumber,
+    PastOutcome, RecoveryMarks, ReplayMark, SourceKey,
+};
 use crate::verifier::time::UnixTime;
 
-/// No flag of a state is known yet; one that is set was set by a later version.
+/// States have no flags yet, so a set flag comes from a later version.
 const STATE_FLAGS: u32 = 0;
 /// The flag of a mark: a reset made it.
 const BY_RESET: u32 = 1;
@@ -19,7 +20,7 @@ const MAX_KNOWN_1: usize = 8;
 const BY: u16 = 3;
 const CHARGED: u16 = 4;
 
-/// Appends `state`. `None` where it is larger than its own limits.
+/// Appends `state`. `None` if it exceeds the limits of a state.
 pub fn encode(writer: &mut Writer, state: &LoginState) -> Option<()> {
     let LoginState { failures, recovery, marks, outcomes, .. } = state;
     if marks.len() > LoginState::MAX_MARKS
@@ -45,7 +46,7 @@ pub fn encode(writer: &mut Writer, state: &LoginState) -> Option<()> {
     Some(())
 }
 
-/// Takes a state of version 2 off. `None` for what [`encode`] does not write.
+/// Reads a state of version 2. `None` for bytes that [`encode`] does not write.
 pub fn decode(reader: &mut Reader<'_>) -> Option<LoginState> {
     if reader.u32()? != STATE_FLAGS {
         return None;
@@ -64,8 +65,8 @@ pub fn decode(reader: &mut Reader<'_>) -> Option<LoginState> {
     Some(LoginState { draw_key, failures, last_success, marks, recovery, reset_at, bypass, outcomes })
 }
 
-/// Takes a state of version 1 off. A reset had no flag of its own there: it put the counters of tokens at the end of
-/// their range.
+/// Reads a state of version 1. There a reset had no flag: it set the counters of tokens to the end of their
+/// range.
 pub fn decode_1(reader: &mut Reader<'_>) -> Option<LoginState> {
     let draw = reader.u64()?;
     let draw_key = DrawKey(reader.array()?);
@@ -92,7 +93,7 @@ fn encode_failures(writer: &mut Writer, failures: &FailureCounts) -> Option<()> 
     Some(())
 }
 
-/// Counts that are larger than their fields stay at the largest: they mean no more.
+/// Counts larger than their fields become the largest value, which has the same effect.
 fn encode_lane(writer: &mut Writer, lane: &Lane) -> Option<()> {
     if lane.chains.len() > Lane::MAX_CHAINS {
         return None;
@@ -129,10 +130,10 @@ fn decode_lane(reader: &mut Reader<'_>) -> Option<Lane> {
     Some(Lane { draw, chains, last_at, day, today, forgiven, recovery })
 }
 
-/// Version 1 counted for the user, not by chain. What strangers did is given back by no success; what was done at a
-/// known place, by any.
+/// Version 1 counted per user, not per chain. No success forgives the failures of strangers; any success
+/// forgives those of a known place.
 fn decode_failures_1(reader: &mut Reader<'_>, draw: u64) -> Option<FailureCounts> {
-    // Larger numbers mean no more.
+    // Larger numbers have the same effect.
     let small = |count: u32| count.min(u16::MAX.into());
     let lane = |count: u32, last_at, hardness| {
         let (count, chain) = (small(count), ChainMark { key: 0, hardness });
@@ -155,7 +156,7 @@ fn decode_recovery(reader: &mut Reader<'_>) -> Option<RecoveryMarks> {
     Some(RecoveryMarks { set: reader.u64()?, used: reader.u64()?, used_at: reader.time()? })
 }
 
-/// The same number of bytes with and without one.
+/// Writes the same number of bytes with and without a code.
 fn encode_bypass(writer: &mut Writer, bypass: Option<&BypassCode>) {
     let Some(BypassCode { hash, made_at, expires_at, used_at }) = bypass else {
         writer.bytes(&[0; 48]).time(None).time(None).time(None);
@@ -170,7 +171,7 @@ fn decode_bypass(reader: &mut Reader<'_>) -> Option<Option<BypassCode>> {
     let hash = RecoveryHash { salt: reader.array()?, hash: reader.array()? };
     let (made_at, expires_at) = (decode_moment(reader)?, decode_moment(reader)?);
     let code = BypassCode { hash, made_at, expires_at, used_at: reader.time()? };
-    // Every code has a day at which it ends.
+    // Every code has an end, so a missing end is damage.
     Some((expires_at != UnixTime::default()).then_some(code))
 }
 
@@ -189,7 +190,7 @@ fn encode_outcome(writer: &mut Writer, outcome: &PastOutcome) {
         AnsweredBy::RecoveryCode => 1,
         AnsweredBy::BypassCode => 2,
     };
-    writer.u64(outcome.at.seconds()).u64(outcome.attempt).u64(outcome.source.to_number());
+    writer.u64(outcome.at.seconds()).u64(outcome.attempt.to_number()).u64(outcome.source.to_number());
     writer.u64(outcome.service.to_number()).u64(outcome.factor.to_number());
     writer.bytes(&[outcome.step, outcome.steps, outcome.outcome.to_number(), 0]);
     writer.u16(by | if outcome.charged { CHARGED } else { 0 });
@@ -197,7 +198,7 @@ fn encode_outcome(writer: &mut Writer, outcome: &PastOutcome) {
 
 fn decode_outcome(reader: &mut Reader<'_>) -> Option<PastOutcome> {
     let at = decode_moment(reader)?;
-    let (attempt, source) = (reader.u64()?, SourceKey::from_number(reader.u64()?));
+    let (attempt, source) = (AttemptId::from_number(reader.u64()?), SourceKey::from_number(reader.u64()?));
     let (service, factor) = (NameKey::from_number(reader.u64()?), NameKey::from_number(reader.u64()?));
     let [step, steps, outcome, zero] = reader.array()?;
     let outcome = OutcomeNumber::from_number(outcome).filter(|_| zero == 0)?;
@@ -219,7 +220,7 @@ fn decode_moment(reader: &mut Reader<'_>) -> Option<UnixTime> {
     reader.u64().map(UnixTime::from_seconds)
 }
 
-/// A count of 16 bits, at most `most`, and as many entries.
+/// Reads a count of 16 bits, at most `most`, and then as many entries.
 fn decode_list<'a, T>(
     reader: &mut Reader<'a>,
     most: usize,

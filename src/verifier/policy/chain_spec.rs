@@ -175,6 +175,6 @@ mod tests {
     fn factor(id: &str) -> Factor {
         let id = FactorId::parse(id).unwrap();
         let kind = FactorKind::Totp { window: 1 };
-        Factor { label: Label::from(&id), id, kind, enrolment: CodeParameters::default() }
+        Factor { label: Label::from(&id), id, kind, enrollment: CodeParameters::default() }
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::network::{self, Network};
 use super::terminal::{self, TerminalPattern};
-use crate::verifier::ports::{Accounts, AccountsError};
+use crate::verifier::accounts::{Accounts, AccountsError, Membership};
 use crate::verifier::request::Request;
 
 /// The conditions of one rule: all that are present must hold, and one holds when any of its entries does.
@@ -14,6 +14,8 @@ pub(super) struct Conditions {
     pub(super) services: Option<Names>,
     pub(super) users: Option<Names>,
     pub(super) groups: Option<Names>,
+    /// A group that the system does not list has no members, in place of denying.
+    pub(super) skips_unlisted_groups: bool,
     pub(super) from: Option<Vec<Network>>,
     pub(super) ttys: Option<Vec<TerminalPattern>>,
 }
@@ -28,8 +30,10 @@ impl Conditions {
             return Ok(true);
         };
         for group in groups.iter() {
-            if accounts.is_member(login.request.account.as_ref(), group)? {
-                return Ok(true);
+            match accounts.membership(login.request.account.as_ref(), group)? {
+                Membership::Member => return Ok(true),
+                Membership::NoSuchGroup if !self.skips_unlisted_groups => return Err(no_such_group(group)),
+                Membership::NoMember | Membership::NoSuchGroup => {}
             }
         }
         Ok(false)
@@ -37,7 +41,9 @@ impl Conditions {
 
     /// The networks that logins have to come from, where nothing else is asked of them.
     pub(super) fn sources_alone(&self) -> Option<&[Network]> {
-        let Self { services: None, users: None, groups: None, from, ttys: None } = self else { return None };
+        let Self { services: None, users: None, groups: None, from, ttys: None, .. } = self else {
+            return None;
+        };
         from.as_deref()
     }
 
@@ -88,10 +94,6 @@ impl fmt::Display for Conditions {
 pub(super) struct Names(Vec<String>);
 
 impl Names {
-    pub(super) fn first(&self) -> Option<&String> {
-        self.0.first()
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = &String> {
         self.0.iter()
     }
@@ -134,6 +136,14 @@ impl<'r> Login<'r> {
     }
 }
 
+/// An outage or a misspelt name must not count as "no member".
+fn no_such_group(group: &str) -> AccountsError {
+    AccountsError(format!(
+        "the system lists no group `{group}`, or its directory is down; correct that, take the name out, or write \
+         `unlisted_groups = \"skip\"` into the rule"
+    ))
+}
+
 fn covers<T>(earlier: Option<&T>, later: Option<&T>, superset: impl Fn(&T, &T) -> bool) -> bool {
     match (earlier, later) {
         (None, _) => true,
@@ -155,7 +165,7 @@ pub(super) mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::verifier::ports::Account;
+    use crate::verifier::accounts::Account;
 
     proptest! {
         #[test]
@@ -191,8 +201,8 @@ pub(super) mod tests {
             panic!("asked about the group {group}")
         }
 
-        fn is_member(&self, _: Option<&Account>, group: &str) -> Result<bool, AccountsError> {
-            Ok(self.0.contains(group))
+        fn membership(&self, _: Option<&Account>, group: &str) -> Result<Membership, AccountsError> {
+            Ok(self.0.contains(group).into())
         }
     }
 
@@ -212,7 +222,7 @@ pub(super) mod tests {
         });
         let names = (names(SERVICES), names(USERS), names(GROUPS));
         (names, option::of(from), option::of(ttys)).prop_map(|((services, users, groups), from, ttys)| {
-            Conditions { services, users, groups, from, ttys }
+            Conditions { services, users, groups, from, ttys, ..Conditions::default() }
         })
     }
 
@@ -223,7 +233,7 @@ pub(super) mod tests {
         (names, option::of(rhost), option::of(tty)).prop_map(|((service, user), rhost, tty)| Request {
             rhost: rhost.map(str::to_owned),
             tty: tty.map(str::to_owned),
-            ..Request::new(service, user)
+            ..Request::local(service, user)
         })
     }
 

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::factor_id::FactorId;
+use super::factor_id::{FactorId, InvalidFactorId};
 use crate::verifier::otp::{Algorithm, Digits, Period};
 
-/// A source of one-time codes that users enrol, such as an authenticator app.
+/// A source of one-time codes that users enroll, such as an authenticator app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Factor {
     /// Its name in policies, secret files and logs.
@@ -14,8 +14,8 @@ pub struct Factor {
     pub label: Label,
     /// The kind of code, and how far verification looks.
     pub kind: FactorKind,
-    /// What a new enrolment gets; a code is judged by what was enrolled.
-    pub enrolment: CodeParameters,
+    /// What a new enrollment gets; a code is judged by what was enrolled.
+    pub enrollment: CodeParameters,
 }
 
 /// The kind of code a factor makes.
@@ -33,7 +33,47 @@ pub enum FactorKind {
     },
 }
 
+impl Factor {
+    /// A factor of time codes (RFC 6238) that an authenticator app makes: SHA-1, 6 digits, steps of 30 seconds, and one
+    /// step before and after the present one accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidFactorId`] for an id that is not 1 to 32 of `a-z 0-9 _ -`.
+    pub fn totp(id: &str) -> Result<Self, InvalidFactorId> {
+        Self::of(id, FactorKind::Totp { window: 1 })
+    }
+
+    /// A factor of counter codes (RFC 4226), as hardware tokens make them: SHA-1, 6 digits, 10 counters looked at.
+    ///
+    /// # Errors
+    ///
+    /// As [`totp`](Self::totp).
+    pub fn hotp(id: &str) -> Result<Self, InvalidFactorId> {
+        Self::of(id, FactorKind::Hotp { look_ahead: 10 })
+    }
+
+    fn of(id: &str, kind: FactorKind) -> Result<Self, InvalidFactorId> {
+        let id = FactorId::parse(id)?;
+        Ok(Self { label: Label::from(&id), id, kind, enrollment: CodeParameters::default() })
+    }
+
+    /// The same factor, called `label` where it is asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidLabel`] when it is not 1 to 64 printable ASCII characters.
+    pub fn with_label(self, label: &str) -> Result<Self, InvalidLabel> {
+        Ok(Self { label: Label::parse(label)?, ..self })
+    }
+}
+
 impl FactorKind {
+    /// The widest window of a policy, in time steps.
+    pub const WIDEST_WINDOW: u8 = 10;
+    /// The longest look-ahead of a policy, in counters.
+    pub const LONGEST_LOOK_AHEAD: u8 = 100;
+
     /// Its name in policies, secret files and `otpauth://` URIs.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -3,13 +3,16 @@
 //! [`Policy::parse`] takes the text of `policy.toml` and refuses whatever it doesn't fully understand, with
 //! line, column and the words it knows. [`Policy::decide`] then finds the first rule that holds for a login.
 
+mod builder;
 mod chain_spec;
 mod conditions;
+mod coverage;
 mod decision;
 mod document;
 mod error;
 mod factor;
 mod factor_id;
+mod hardness;
 mod network;
 mod not_a_network;
 mod prompt;
@@ -17,14 +20,22 @@ mod rule;
 mod terminal;
 mod throttle;
 
+pub use builder::{InvalidPolicy, PolicyBuilder};
 pub use chain_spec::{ChainSpec, Mode, OnWrongCode, Unenrolled};
 pub use decision::Decision;
 pub use error::PolicyError;
 pub use factor::{CodeParameters, Factor, FactorKind, InvalidLabel, Label};
 pub use factor_id::{FactorId, InvalidFactorId};
+pub use hardness::{accepted_codes, hardness};
+pub use network::Network;
 pub use prompt::PromptPolicy;
 pub use rule::{Rule, RuleAction};
+pub use terminal::TerminalPattern;
 pub use throttle::ThrottlePolicy;
+
+pub(crate) use document::misread;
+
+use super::time::UnixTime;
 
 /// What the administrator wrote in `policy.toml`, complete and consistent: it exists only once everything in
 /// the text was understood.
@@ -37,6 +48,8 @@ pub struct Policy {
     factors: Vec<Factor>,
     throttle: ThrottlePolicy,
     prompt: PromptPolicy,
+    /// Before this time, logins that no rule matches are observed.
+    observed_until: Option<UnixTime>,
 }
 
 impl Policy {
@@ -45,16 +58,6 @@ impl Policy {
 
     /// The longest policy, in bytes. A login reads it each time.
     pub const MAX_BYTES: usize = 256 * 1024;
-
-    /// Reads the text of a policy; `file` is how errors show its path.
-    ///
-    /// # Errors
-    ///
-    /// [`PolicyError`] with each place that is no TOML, holds an unknown key, a value out of its range, an
-    /// unknown name, or a rule that can never match.
-    pub fn parse(text: &str, file: &str) -> Result<Self, PolicyError> {
-        document::read(text, file)
-    }
 
     /// The chain for logins that no rule matches.
     #[must_use]
@@ -87,6 +90,12 @@ impl Policy {
             networks.extend_from_slice(rule.conditions().sources_alone().unwrap_or_default());
             network::hold_every_address(&networks)
         })
+    }
+
+    /// Until when logins that no rule matches are exempt and observed.
+    #[must_use]
+    pub const fn observed_until(&self) -> Option<UnixTime> {
+        self.observed_until
     }
 
     /// Every factor, in policy order.

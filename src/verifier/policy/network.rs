@@ -9,7 +9,7 @@ use super::not_a_network;
 ///
 /// IPv4-mapped IPv6 (RFC 4291 §2.5.5.2) counts as IPv4, since sshd shows IPv4 clients so on a dual socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Network {
+pub struct Network {
     base: IpAddr,
     prefix: u8,
 }
@@ -35,19 +35,34 @@ impl Network {
         width(self.base) == width(address) && masked(address, self.prefix) == self.base
     }
 
+    /// Whether each of its addresses lies within one of `inner`, which lie within it.
+    #[must_use]
+    pub fn is_filled_by(&self, inner: &[Self]) -> bool {
+        let mut apart: Vec<&Self> = Vec::new();
+        let mut ours: Vec<&Self> = inner.iter().filter(|network| self.covers(network)).collect();
+        ours.sort_by_key(|network| network.prefix);
+        for network in ours {
+            if !apart.iter().any(|outer| outer.covers(network)) {
+                apart.push(network);
+            }
+        }
+        let share = |network: &&Self| (-f64::from(network.prefix.saturating_sub(self.prefix))).exp2();
+        // Exact down to 53 bits below this one.
+        apart.iter().map(share).sum::<f64>() >= 1.0
+    }
+
+    /// Every address of IPv4, and every one of IPv6.
+    #[must_use]
+    pub fn all() -> [Self; 2] {
+        let v4 = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let v6 = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        [v4, v6].map(|base| Self { base, prefix: 0 })
+    }
+
     /// Whether every address of `other` lies within.
-    pub(super) fn covers(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
         self.prefix <= other.prefix && self.contains(other.base)
-    }
-
-    /// How many leading bits its addresses share.
-    pub(super) const fn prefix(self) -> u8 {
-        self.prefix
-    }
-
-    /// The network of this prefix that it lies in; `None` where that is narrower.
-    pub(super) fn widened_to(self, prefix: u8) -> Option<Self> {
-        (prefix <= self.prefix).then(|| Self { base: masked(self.base, prefix), prefix })
     }
 
     fn canonical(self) -> Self {
@@ -85,7 +100,7 @@ impl fmt::Display for Network {
 }
 
 /// The address in `PAM_RHOST`, without the zone of a link-local one (RFC 4007 §11); `None` for a host name,
-/// which is never resolved: whoever holds the reverse zone could choose the answer.
+/// which is never resolved: the owner of the reverse zone could choose the answer.
 pub(super) fn address_of(rhost: &str) -> Option<IpAddr> {
     let address = match rhost.split_once('%') {
         Some((address, _zone)) => IpAddr::V6(address.parse().ok()?),

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Why `text` is no network. A host name is never looked up: whoever holds its zone could choose the answer.
+/// Why `text` is no network. A host name is never looked up: the owner of its zone could choose the answer.
 #[cold]
 pub(super) fn explain(text: &str) -> String {
     let trimmed = text.trim();
@@ -84,8 +84,11 @@ fn of_an_address(text: &str) -> Option<String> {
             "some programs read numbers with a zero in front as octal; write them without".to_owned(),
         );
     }
-    let given = text.split_once('/').and_then(|(_, prefix)| prefix.parse::<usize>().ok());
-    let prefix = given.unwrap_or_else(|| parts.len().saturating_mul(8)).min(32);
+    let prefix = text
+        .split_once('/')
+        .and_then(|(_, prefix)| prefix.parse::<usize>().ok())
+        .unwrap_or_else(|| parts.len().saturating_mul(8))
+        .min(32);
     let missing = std::iter::repeat_n("0", BYTES.saturating_sub(parts.len()));
     let whole = parts.iter().copied().chain(missing).collect::<Vec<_>>().join(".");
     Some(format!("write all four numbers and a prefix length, such as `{whole}/{prefix}`"))

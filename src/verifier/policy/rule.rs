@@ -3,11 +3,16 @@
 use std::fmt;
 
 use super::conditions::{Conditions, Names};
+use super::network::Network;
+use super::terminal::TerminalPattern;
+use crate::verifier::time::UnixTime;
 
 /// A rule. Shown in one line: `services sudo, sudo-i; groups wheel -> chain admin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     line: usize,
+    /// The included file where it stands; `None` for the policy file itself.
+    file: Option<String>,
     conditions: Conditions,
     action: RuleAction,
     fail_delay_seconds: Option<u64>,
@@ -20,13 +25,31 @@ impl Rule {
         action: RuleAction,
         fail_delay_seconds: Option<u64>,
     ) -> Self {
-        Self { line, conditions, action, fail_delay_seconds }
+        Self { line, file: None, conditions, action, fail_delay_seconds }
     }
 
-    /// The line of the policy where it begins, from 1.
+    /// The same rule of an included file.
+    pub(super) fn in_file(self, file: Option<&str>) -> Self {
+        Self { file: file.map(str::to_owned), ..self }
+    }
+
+    /// The line of its file where it begins, from 1.
     #[must_use]
     pub fn line(&self) -> usize {
         self.line
+    }
+
+    /// The included file where it stands; `None` for the policy file itself.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        self.file.as_deref()
+    }
+
+    /// Where it stands, in words: `line 12`, `line 3 of /etc/mfa-chain/policy.d/50-site.toml`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let line = self.line;
+        self.file.as_ref().map_or_else(|| format!("line {line}"), |file| format!("line {line} of {file}"))
     }
 
     /// What becomes of the logins it matches.
@@ -47,6 +70,12 @@ impl Rule {
         self.conditions.from.is_some()
     }
 
+    /// Whether a group that the system does not list has no members for it; else it denies.
+    #[must_use]
+    pub fn skips_unlisted_groups(&self) -> bool {
+        self.conditions.skips_unlisted_groups
+    }
+
     /// The services that it names; `None` where any will do.
     #[must_use]
     pub fn services(&self) -> Option<Vec<&str>> {
@@ -63,6 +92,18 @@ impl Rule {
     #[must_use]
     pub fn groups(&self) -> Option<Vec<&str>> {
         self.conditions.groups.as_ref().map(Names::to_vec)
+    }
+
+    /// The networks that it names; `None` where the source is not looked at.
+    #[must_use]
+    pub fn sources(&self) -> Option<&[Network]> {
+        self.conditions.from.as_deref()
+    }
+
+    /// The terminals that it names; `None` where any will do.
+    #[must_use]
+    pub fn terminals(&self) -> Option<&[TerminalPattern]> {
+        self.conditions.ttys.as_deref()
     }
 
     /// Whether a login on `terminal` can match, as far as terminals go.
@@ -99,6 +140,24 @@ pub enum RuleAction {
     Exempt,
     /// They are denied without being asked.
     Deny,
+    /// They are exempt before `until`, and the log says what `chain` would have asked. From then on they pass it.
+    Observe {
+        /// The name of the chain.
+        chain: String,
+        /// The first moment of asking.
+        until: UnixTime,
+    },
+}
+
+impl RuleAction {
+    /// The chain that it asks for, now or later.
+    #[must_use]
+    pub fn chain(&self) -> Option<&str> {
+        match self {
+            Self::Chain(chain) | Self::Observe { chain, .. } => Some(chain),
+            Self::Exempt | Self::Deny => None,
+        }
+    }
 }
 
 impl fmt::Display for RuleAction {
@@ -107,6 +166,13 @@ impl fmt::Display for RuleAction {
             Self::Chain(name) => write!(formatter, "chain {name}"),
             Self::Exempt => formatter.write_str("exempt"),
             Self::Deny => formatter.write_str("deny"),
+            Self::Observe { chain, until } => {
+                write!(
+                    formatter,
+                    "observe chain {chain} through {} (exempt until then)",
+                    until.last_day_before()
+                )
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 /// A terminal, or with a trailing `*` all whose names begin so. `/dev/` in front doesn't count: login gives
 /// `tty1`, sudo gives `/dev/pts/0`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum TerminalPattern {
+pub enum TerminalPattern {
     /// This one.
     Named(String),
     /// All whose names begin so.
@@ -36,7 +36,8 @@ impl TerminalPattern {
     }
 
     /// Whether every terminal that `other` means is meant.
-    pub(super) fn covers(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Named(_), Self::Beginning(_)) => false,
             (_, Self::Named(name) | Self::Beginning(name)) => self.matches(name),

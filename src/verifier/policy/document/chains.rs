@@ -6,10 +6,11 @@ use toml::value::Datetime;
 use super::deadline;
 use super::factors::ReadFactor;
 use super::position::Problem;
-use super::raw::{List, Number, RawChain, RawSettings, Text};
+use super::raw::{List, Number, RawChain, RawPolicy, RawSettings, Text};
 use super::words::{choose, number, unknown};
 use crate::verifier::policy::factor_id::{IDENTIFIER, is_identifier};
 use crate::verifier::policy::{ChainSpec, Factor, Mode, OnWrongCode, Policy, Unenrolled};
+use crate::verifier::time::UnixTime;
 
 /// What a chain says beside its factors; named chains start with that of the top level.
 #[derive(Clone, Default)]
@@ -20,19 +21,29 @@ pub(super) struct Settings {
     unenrolled: Unenrolled,
 }
 
-impl Settings {
-    /// The settings of the top level.
-    pub(super) fn read(raw: &RawSettings<'_>) -> Result<Self, Problem> {
-        Self::default().overridden_by(raw)
+/// The settings of the top level, and until when it observes.
+pub(super) fn read_top_level(raw: &RawPolicy) -> Result<(Settings, Option<UnixTime>), Problem> {
+    let mut settings = raw.settings();
+    let Some(action) = &raw.action else {
+        return Ok((Settings::default().overridden_by(&settings)?, None));
+    };
+    choose("action", action, &[("observe", ())])
+        .map_err(|problem| problem.adding("; `exempt` and `deny` are for rules"))?;
+    let until = deadline::of_observation(action, settings.until)?;
+    // Both have one end: users who are not enrolled by then are denied.
+    if settings.unenrolled.is_none() {
+        settings.until = None;
     }
+    Ok((Settings::default().overridden_by(&settings)?, Some(until)))
+}
 
+impl Settings {
     fn overridden_by(&self, raw: &RawSettings<'_>) -> Result<Self, Problem> {
-        let mode = raw.mode.as_ref().map(|word| choose("mode", word, MODES));
-        let on_wrong_code =
-            raw.on_wrong_code.as_ref().map(|word| choose("on_wrong_code", word, ON_WRONG_CODE));
+        let mode = raw.mode.map(|word| choose("mode", word, MODES));
+        let on_wrong_code = raw.on_wrong_code.map(|word| choose("on_wrong_code", word, ON_WRONG_CODE));
         Ok(Self {
             mode: mode.transpose()?.unwrap_or(self.mode),
-            required_steps: raw.required_steps.as_ref().or(self.required_steps.as_ref()).cloned(),
+            required_steps: raw.required_steps.or(self.required_steps.as_ref()).cloned(),
             on_wrong_code: on_wrong_code.transpose()?.unwrap_or(self.on_wrong_code),
             unenrolled: read_unenrolled(raw, self.unenrolled)?,
         })
@@ -62,8 +73,8 @@ fn missing_steps(factors: usize) -> Problem {
 
 /// A chain of `[chains.NAME]`, which inherits what it leaves out.
 pub(super) fn read_named(
-    name: &Text<'_>,
-    raw: &RawChain<'_>,
+    name: &Text,
+    raw: &RawChain,
     inherited: &Settings,
     factors: &[ReadFactor],
 ) -> Result<ChainSpec, Problem> {
@@ -73,16 +84,16 @@ pub(super) fn read_named(
         None => factors.iter().map(|read| read.factor.clone()).collect(),
     };
     let own = raw.settings();
-    let settings = inherited.overridden_by(own)?;
+    let settings = inherited.overridden_by(&own)?;
     let chain = settings.apply(assemble(name.get_ref(), chosen).ok_or_else(empty)?);
-    match (&own.required_steps, &settings.required_steps) {
+    match (own.required_steps, &settings.required_steps) {
         (Some(steps), _) => with_own_steps(chain, steps),
         (None, Some(steps)) => with_inherited_steps(chain, steps, name),
         (None, None) => Err(missing_steps(factors.len())),
     }
 }
 
-fn check_name(name: &Text<'_>) -> Result<(), Problem> {
+fn check_name(name: &Text) -> Result<(), Problem> {
     if *name.get_ref() == Policy::DEFAULT_CHAIN {
         let message = "`default` is the chain of the top level; write its keys there";
         return Err(Problem::at(&name.span(), message));
@@ -94,7 +105,7 @@ fn check_name(name: &Text<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn choose_factors(list: &List<'_>, factors: &[ReadFactor]) -> Result<Vec<Factor>, Problem> {
+fn choose_factors(list: &List, factors: &[ReadFactor]) -> Result<Vec<Factor>, Problem> {
     if list.get_ref().is_empty() {
         return Err(Problem::at(&list.span(), "an empty chain: no factors"));
     }
@@ -127,11 +138,13 @@ fn with_own_steps(chain: ChainSpec, steps: &Number) -> Result<ChainSpec, Problem
     let required = usize::try_from(number("required_steps", steps, 1..=most).map_err(|problem| {
         problem.adding(&format!(", as many as the chain has factors ({count})")).following(&["factors"])
     })?);
-    let changed = required.ok().and_then(|required| chain.with_required_steps(required));
-    changed.ok_or_else(|| Problem::at(&steps.span(), "`required_steps` is out of range"))
+    required
+        .ok()
+        .and_then(|required| chain.with_required_steps(required))
+        .ok_or_else(|| Problem::at(&steps.span(), "`required_steps` is out of range"))
 }
 
-fn with_inherited_steps(chain: ChainSpec, steps: &Number, name: &Text<'_>) -> Result<ChainSpec, Problem> {
+fn with_inherited_steps(chain: ChainSpec, steps: &Number, name: &Text) -> Result<ChainSpec, Problem> {
     let count = chain.factor_count();
     let changed =
         usize::try_from(*steps.get_ref()).ok().and_then(|required| chain.with_required_steps(required));
@@ -147,11 +160,11 @@ fn with_inherited_steps(chain: ChainSpec, steps: &Number, name: &Text<'_>) -> Re
 }
 
 fn read_unenrolled(raw: &RawSettings<'_>, inherited: Unenrolled) -> Result<Unenrolled, Problem> {
-    let exempt = match &raw.unenrolled {
+    let exempt = match raw.unenrolled {
         Some(word) => choose("unenrolled", word, UNENROLLED)?,
         None => inherited != Unenrolled::Deny,
     };
-    match (exempt, &raw.until, &raw.unenrolled) {
+    match (exempt, raw.until, raw.unenrolled) {
         (true, Some(until), _) => deadline::end_of_day(until).map(Unenrolled::ExemptUntil),
         (true, None, Some(word)) if inherited == Unenrolled::Deny => Err(missing_until(word)),
         (true, None, _) => Ok(inherited),
@@ -160,7 +173,7 @@ fn read_unenrolled(raw: &RawSettings<'_>, inherited: Unenrolled) -> Result<Unenr
     }
 }
 
-fn missing_until(word: &Text<'_>) -> Problem {
+fn missing_until(word: &Text) -> Problem {
     Problem::at(&word.span(), "`exempt` needs a deadline; write `until = 2026-12-31` or another day")
         .following(DEADLINE)
 }
@@ -195,6 +208,16 @@ mod tests {
     }
 
     const TOP_LEVEL: &[Case] = &[
+        (
+            "an exemption of everybody",
+            "action = 'exempt'",
+            "1:10: unknown action `exempt`; known: observe; `exempt` and `deny` are for rules",
+        ),
+        (
+            "observe without an end",
+            "action = 'observe'",
+            "1:10: `observe` needs an end; write `until = 2026-12-31` or another day, after which codes are asked",
+        ),
         (
             "steps not said",
             "mode = 'random'",

@@ -4,6 +4,7 @@ use toml::Spanned;
 use toml::value::{Date, Datetime};
 
 use super::position::Problem;
+use super::raw::Text;
 use crate::verifier::time::UnixTime;
 
 /// The first second after the day that `until` names, UTC.
@@ -15,6 +16,18 @@ pub(super) fn end_of_day(until: &Spanned<Datetime>) -> Result<UnixTime, Problem>
         return Err(Problem::at(&until.span(), "`until` is before 1970"));
     }
     Ok(UnixTime::from_seconds(0).plus_seconds(days_through(*date).saturating_mul(SECONDS_PER_DAY)))
+}
+
+/// The end of what `action = "observe"` observes: without one it would be an exemption for good.
+pub(super) fn of_observation(action: &Text, until: Option<&Spanned<Datetime>>) -> Result<UnixTime, Problem> {
+    until.map_or_else(
+        || {
+            let message =
+                "`observe` needs an end; write `until = 2026-12-31` or another day, after which codes are asked";
+            Err(Problem::at(&action.span(), message).following(&["until"]))
+        },
+        end_of_day,
+    )
 }
 
 /// Days from 1970-01-01 through `date`, which counts. The TOML reader refused days that don't exist.

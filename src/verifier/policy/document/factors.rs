@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::position::Problem;
-use super::raw::{Number, RawFactor, RawFactorOptions, Text};
+use super::raw::{Number, RawFactor, Text};
 use super::words::{choose, number};
 use crate::verifier::otp::{Algorithm, Digits, Period};
 use crate::verifier::policy::{CodeParameters, Factor, FactorId, FactorKind, Label};
@@ -17,7 +17,7 @@ pub(super) struct ReadFactor {
 }
 
 /// Reads every factor, at least one.
-pub(super) fn read(given: Option<&Spanned<Vec<RawFactor<'_>>>>) -> Result<Vec<ReadFactor>, Problem> {
+pub(super) fn read_factors(given: Option<&Spanned<Vec<RawFactor>>>) -> Result<Vec<ReadFactor>, Problem> {
     let Some(list) = given.filter(|list| !list.get_ref().is_empty()) else {
         let message = "an empty chain: no factors; write at least one [[factors]]";
         return Err(given.map_or_else(
@@ -34,17 +34,17 @@ pub(super) fn read(given: Option<&Spanned<Vec<RawFactor<'_>>>>) -> Result<Vec<Re
     Ok(factors)
 }
 
-fn read_one(raw: &RawFactor<'_>) -> Result<ReadFactor, Problem> {
+fn read_one(raw: &RawFactor) -> Result<ReadFactor, Problem> {
     let id = FactorId::parse(raw.id.get_ref()).map_err(|invalid| refused(&raw.id, invalid))?;
-    let label = match &raw.more.label {
+    let label = match &raw.label {
         Some(text) => Label::parse(text.get_ref()).map_err(|invalid| refused(text, invalid))?,
         None => Label::from(&id),
     };
-    let factor = Factor { id, label, kind: read_kind(raw)?, enrolment: read_parameters(&raw.more)? };
-    Ok(ReadFactor { factor, label_at: raw.more.label.as_ref().unwrap_or(&raw.id).span() })
+    let factor = Factor { id, label, kind: read_kind(raw)?, enrollment: read_parameters(raw)? };
+    Ok(ReadFactor { factor, label_at: raw.label.as_ref().unwrap_or(&raw.id).span() })
 }
 
-fn refuse_duplicate(earlier: &[ReadFactor], read: &ReadFactor, raw: &RawFactor<'_>) -> Result<(), Problem> {
+fn refuse_duplicate(earlier: &[ReadFactor], read: &ReadFactor, raw: &RawFactor) -> Result<(), Problem> {
     let factor = &read.factor;
     if earlier.iter().any(|known| known.factor.id == factor.id) {
         return Err(Problem::at(&raw.id.span(), format!("another factor has the id `{}`", factor.id)));
@@ -57,26 +57,30 @@ fn refuse_duplicate(earlier: &[ReadFactor], read: &ReadFactor, raw: &RawFactor<'
     Ok(())
 }
 
-fn read_kind(raw: &RawFactor<'_>) -> Result<FactorKind, Problem> {
+fn read_kind(raw: &RawFactor) -> Result<FactorKind, Problem> {
     let kinds = [("totp", FactorKind::Totp { window: 1 }), ("hotp", FactorKind::Hotp { look_ahead: 10 })];
     match choose("type", &raw.kind, &kinds)? {
         FactorKind::Totp { window } => {
-            refuse_foreign("look_ahead", raw.more.look_ahead.as_ref(), "hotp")?;
-            let window =
-                raw.more.window.as_ref().map_or(Ok(window), |given| number("window", given, 0..=10))?;
+            refuse_foreign("look_ahead", raw.look_ahead.as_ref(), "hotp")?;
+            let window = raw
+                .window
+                .as_ref()
+                .map_or(Ok(window), |given| number("window", given, 0..=FactorKind::WIDEST_WINDOW))?;
             Ok(FactorKind::Totp { window })
         }
         FactorKind::Hotp { look_ahead } => {
-            refuse_foreign("window", raw.more.window.as_ref(), "totp")?;
-            refuse_foreign("period", raw.more.period.as_ref(), "totp")?;
-            let given = raw.more.look_ahead.as_ref();
-            let look_ahead = given.map_or(Ok(look_ahead), |given| number("look_ahead", given, 1..=100))?;
+            refuse_foreign("window", raw.window.as_ref(), "totp")?;
+            refuse_foreign("period", raw.period.as_ref(), "totp")?;
+            let given = raw.look_ahead.as_ref();
+            let look_ahead = given.map_or(Ok(look_ahead), |given| {
+                number("look_ahead", given, 1..=FactorKind::LONGEST_LOOK_AHEAD)
+            })?;
             Ok(FactorKind::Hotp { look_ahead })
         }
     }
 }
 
-fn read_parameters(raw: &RawFactorOptions<'_>) -> Result<CodeParameters, Problem> {
+fn read_parameters(raw: &RawFactor) -> Result<CodeParameters, Problem> {
     let algorithm = raw.algorithm.as_ref().map(|word| choose("algorithm", word, &Algorithm::NAMES));
     let digits = raw.digits.as_ref().map(|given| within("digits", given, 6..=8, Digits::new));
     let period = raw.period.as_ref().map(|given| within("period", given, 15..=120, Period::from_seconds));
@@ -103,7 +107,7 @@ fn refuse_foreign(key: &str, given: Option<&Number>, kind: &str) -> Result<(), P
     })
 }
 
-fn refused(text: &Text<'_>, reason: impl std::fmt::Display) -> Problem {
+fn refused(text: &Text, reason: impl std::fmt::Display) -> Problem {
     Problem::at(&text.span(), format!("`{}` is {reason}", text.get_ref()))
 }
 

@@ -47,7 +47,7 @@ pub(super) fn mark(character: char) -> Option<Mark> {
     })
 }
 
-/// "U+201C (left double quotation mark)"; the code point alone where its name is not kept here.
+/// "U+201C (left double quotation mark)"; only the code point where its name is not kept here.
 #[cold]
 pub(super) fn code_point(character: char) -> String {
     let number = format!("U+{:04X}", u32::from(character));

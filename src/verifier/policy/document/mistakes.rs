@@ -1,17 +1,26 @@
-//! All mistakes of a policy, not the first alone, so that one look at them is enough.
+//! All mistakes of a policy, not only the first, so that one look at them is enough.
 //!
-//! A statement with a mistake is exchanged for one without, and the rest is read again. Only the list comes of it: a text
-//! with a mistake is never a policy.
+//! A statement with a mistake is exchanged for one without, and the rest is read again. Only the list comes of it: a
+//! text with a mistake is never a policy.
 
 use toml::de::DeTable;
 
-use super::position::{Problem, Source};
+use super::position::{DROPPED, Problem, Source};
+use super::reading::read_source;
+use super::reword;
 use super::statements::{Kind, Statement, heading, split, text_length};
-use super::{read_source, reword};
+use crate::verifier::policy::PolicyError;
+
+/// All mistakes of `source` as the administrator sees them; reading ended at `first`.
+#[cold]
+pub(super) fn all_mistakes(source: &Source<'_>, first: Problem) -> PolicyError {
+    let mut errors = all(source, first).into_iter().map(|problem| source.error(&problem));
+    let first = errors.next().unwrap_or_else(|| source.error(&Problem::at_start("no policy")));
+    PolicyError { further: errors.collect(), ..first }
+}
 
 /// The mistakes of `source` in the order of their places; `first` is the one that reading ended at.
-#[cold]
-pub(super) fn all(source: &Source<'_>, first: Problem) -> Vec<Problem> {
+fn all(source: &Source<'_>, first: Problem) -> Vec<Problem> {
     if first.ends_reading() {
         return vec![first];
     }
@@ -74,8 +83,8 @@ impl<'t> Draft<'t> {
             let own = self.text.get(statement.span.clone()).unwrap_or_default();
             let Err(error) = DeTable::parse(own) else { continue };
             let begin = statement.span.start;
-            let unclosed = statement.unclosed.take();
-            let problem = unclosed.unwrap_or_else(|| reword::reword_at(&error, self.text, begin));
+            let problem =
+                statement.unclosed.take().unwrap_or_else(|| reword::reword_at(&error, self.text, begin));
             self.problems.push(problem);
             match self.kind(place) {
                 Some(Kind::Heading(name)) if is_known(name) => {
@@ -104,7 +113,8 @@ impl<'t> Draft<'t> {
         (text, origin)
     }
 
-    /// Keeps the problem, unless it only follows from an edit, and edits what it is about. Whether there is more to read.
+    /// Keeps the problem, unless it only follows from an edit, and edits what it is about. Whether there is more to
+    /// read.
     fn take(&mut self, problem: Problem, origin: &[(usize, usize)]) -> bool {
         let part = origin.partition_point(|(start, _)| *start <= problem.offset()).saturating_sub(1);
         let (start, original) = origin.get(part).copied().unwrap_or_default();
@@ -181,8 +191,12 @@ impl<'t> Draft<'t> {
     /// Takes the entry at `offset` out of a list that has others; `false` where it is none.
     fn drop_entry(&mut self, place: usize, offset: usize) -> bool {
         let Some(statement) = self.statements.get(place) else { return false };
-        let edited = self.edits.get(place).and_then(Option::as_deref);
-        let own = edited.or_else(|| self.text.get(statement.span.clone())).unwrap_or_default();
+        let own = self
+            .edits
+            .get(place)
+            .and_then(Option::as_deref)
+            .or_else(|| self.text.get(statement.span.clone()))
+            .unwrap_or_default();
         let Some(shorter) = without_entry(own, offset.saturating_sub(statement.span.start)) else {
             return false;
         };
@@ -273,8 +287,6 @@ fn stand_in(key: &str, place: usize) -> String {
     }
 }
 
-/// Stands for the keys of a table that was left out, and of a line that may be any key.
-pub(super) const DROPPED: &str = "[]";
 /// Beyond that many it is another kind of file, and each login that meets it would take longer.
 const MOST: usize = 50;
 
@@ -350,13 +362,9 @@ mod tests {
     }
 
     #[test]
-    fn a_covered_rule_is_told_with_the_lines_of_the_file() {
-        let rules = "[[factors]]\nid = 'b'\n[[rules]]\naction = 'deny'\n[[rules]]\naction = 'exempt'\n";
-        let told = [
-            "1:8: integer `3`",
-            "10:1: this rule can never match; the rule in line 8 comes first",
-            "6:1: missing key `type`",
-        ];
+    fn a_mistake_behind_another_is_told_with_the_lines_of_the_file() {
+        let rules = "[[factors]]\nid = 'b'\n[[rules]]\naction = 'deny'\n[[rules]]\naction = 'exmpt'\n";
+        let told = ["1:8: integer `3`", "11:10: unknown action `exmpt`", "6:1: missing key `type`"];
         assert_told(&format!("mode = 3\n{FACTOR}{rules}"), &told);
     }
 

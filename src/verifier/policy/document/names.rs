@@ -1,8 +1,8 @@
-//! Names in the conditions of rules. What can't be a name is refused, because a rule that no login matches does nothing,
-//! and a `deny` that does nothing lets people in.
+//! Names in the conditions of rules. What can't be a name is refused, because a rule that no login matches does
+//! nothing, and a `deny` that does nothing lets people in.
 //!
-//! A directory has names with blanks, dots, accents, `EXAMPLE\alice`, `alice@example.org` and `svc$`, so only two kinds are
-//! refused: what no account database can hold or libpam can pass on, and the syntax of other tools.
+//! A directory has names with blanks, dots, accents, `EXAMPLE\alice`, `alice@example.org` and `svc$`, so only two kinds
+//! are refused: what no account database can hold or libpam can pass on, and the syntax of other tools.
 
 use super::marks::{Mark, code_point, first_mark};
 
@@ -35,7 +35,7 @@ pub(super) fn group(text: &str) -> Result<String, String> {
         refuse_for_all(text, "groups")?;
         refuse_account(text)?;
         if let Some(name) = text.strip_prefix(['%', '@']) {
-            return Err(format!("`{text}` is no group; the name stands alone: {}", list_of([name])));
+            return Err(format!("`{text}` is no group; write only the name: {}", list_of([name])));
         }
     }
     Ok(text.to_owned())

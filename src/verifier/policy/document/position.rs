@@ -1,10 +1,10 @@
 //! Where in the text something is wrong.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
-use super::mistakes::{DROPPED, all};
+use super::misread::line_and_column;
 use crate::verifier::policy::PolicyError;
-use crate::verifier::toml_values::line_and_column;
 
 /// Something wrong at a byte of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(super) struct Problem {
     offset: usize,
     message: String,
     kind: Kind,
-    /// The keys that, once something stands in for them, may alone be why.
+    /// The keys that, once something stands in for them, may be the only cause.
     follows: &'static [&'static str],
 }
 
@@ -100,19 +100,32 @@ impl Problem {
     }
 }
 
-/// A text whose bytes have lines and columns.
+/// Stands for the keys of a table that was left out, and of a line that may be any key.
+pub(super) const DROPPED: &str = "[]";
+
+/// A text whose bytes have lines and columns. Included files stand behind the policy file, each from a line of its own
+/// on.
 pub(super) struct Source<'t> {
     text: &'t str,
     file: &'t str,
-    line_starts: Vec<usize>,
+    /// Where each included file begins in the text that was given.
+    included: &'t [(usize, String)],
+    /// The text that was given, which an edited one stems from.
+    given: &'t str,
+    /// Where its lines begin, once somebody asks: a policy without rules or mistakes needs no line.
+    line_starts: OnceCell<Vec<usize>>,
     /// Where parts begin in `text`, and in the text that was given.
     origin: &'t [(usize, usize)],
 }
 
 impl<'t> Source<'t> {
     pub(super) fn new(text: &'t str, file: &'t str) -> Self {
-        let after_newlines = text.match_indices('\n').map(|(offset, _)| offset.saturating_add(1));
-        Self { text, file, line_starts: std::iter::once(0).chain(after_newlines).collect(), origin: &[] }
+        Self::with_included(text, file, &[])
+    }
+
+    /// One whose last parts are included files.
+    pub(super) fn with_included(text: &'t str, file: &'t str, included: &'t [(usize, String)]) -> Self {
+        Self { text, file, included, given: text, line_starts: OnceCell::new(), origin: &[] }
     }
 
     /// The same with another text, whose parts stem from this one.
@@ -120,34 +133,41 @@ impl<'t> Source<'t> {
     where
         't: 'e,
     {
-        Source { text, file: self.file, line_starts: self.line_starts.clone(), origin }
+        let Self { file, included, given, line_starts, .. } = self;
+        Source { text, file, included, given, line_starts: line_starts.clone(), origin }
     }
 
     pub(super) fn text(&self) -> &'t str {
         self.text
     }
 
-    /// The line of the byte at `offset`, from 1.
-    pub(super) fn line(&self, offset: usize) -> usize {
+    /// The included file of the byte at `offset`, if it is in one, and its line there, from 1.
+    pub(super) fn place(&self, offset: usize) -> (Option<&'t str>, usize) {
         let part = self.origin.partition_point(|(start, _)| *start <= offset).checked_sub(1);
         let (start, original) = part.and_then(|part| self.origin.get(part)).copied().unwrap_or_default();
         let offset = offset.saturating_sub(start).saturating_add(original);
-        self.line_starts.partition_point(|start| *start <= offset)
+        let (begin, file) = self.included_at(offset);
+        let starts = self.line_starts.get_or_init(|| {
+            let after_newlines = self.given.match_indices('\n').map(|(offset, _)| offset.saturating_add(1));
+            std::iter::once(0).chain(after_newlines).collect()
+        });
+        let line = |offset: usize| starts.partition_point(|start| *start <= offset);
+        (file, line(offset).saturating_sub(line(begin)).saturating_add(1))
     }
 
-    /// All problems as the administrator sees them; reading ended at `first`.
-    #[cold]
-    pub(super) fn errors(&self, first: Problem) -> PolicyError {
-        let mut errors = all(self, first).into_iter().map(|problem| self.error(&problem));
-        let first = errors.next().unwrap_or_else(|| self.error(&Problem::at_start("no policy")));
-        PolicyError { further: errors.collect(), ..first }
+    fn included_at(&self, offset: usize) -> (usize, Option<&'t str>) {
+        let behind = self.included.partition_point(|(start, _)| *start <= offset);
+        let part = behind.checked_sub(1).and_then(|part| self.included.get(part));
+        part.map_or((0, None), |(start, file)| (*start, Some(file.as_str())))
     }
 
     /// The problem as the administrator sees it.
-    fn error(&self, problem: &Problem) -> PolicyError {
-        let (line, column) = line_and_column(self.text, problem.offset);
+    pub(super) fn error(&self, problem: &Problem) -> PolicyError {
+        let (begin, file) = self.included_at(problem.offset);
+        let text = self.text.get(begin..).unwrap_or_default();
+        let (line, column) = line_and_column(text, problem.offset.saturating_sub(begin));
         PolicyError {
-            file: self.file.to_owned(),
+            file: file.unwrap_or(self.file).to_owned(),
             line,
             column,
             message: one_line(&problem.message),

@@ -7,7 +7,10 @@ use crate::verifier::policy::PromptPolicy;
 use crate::verifier::policy::prompt::{PromptText, is_printable};
 
 /// Reads the words of the prompts and tries them with every factor.
-pub(super) fn read(given: Option<&RawPrompt<'_>>, factors: &[ReadFactor]) -> Result<PromptPolicy, Problem> {
+pub(super) fn read_prompt(
+    given: Option<&RawPrompt>,
+    factors: &[ReadFactor],
+) -> Result<PromptPolicy, Problem> {
     let mut prompt = PromptPolicy::default();
     if let Some(raw) = given {
         prompt.echo = raw.echo.unwrap_or(prompt.echo);
@@ -23,20 +26,16 @@ pub(super) fn read(given: Option<&RawPrompt<'_>>, factors: &[ReadFactor]) -> Res
     Ok(prompt)
 }
 
-fn read_failure(failure: &Text<'_>) -> Result<Option<String>, Problem> {
+fn read_failure(failure: &Text) -> Result<Option<String>, Problem> {
     let text = failure.get_ref();
     if text.len() > FAILURE_BYTES || !is_printable(text) {
         let message = format!("`failure` must be printable ASCII, at most {FAILURE_BYTES} characters");
         return Err(Problem::at(&failure.span(), message));
     }
-    Ok((!text.is_empty()).then(|| text.to_string()))
+    Ok((!text.is_empty()).then(|| text.clone()))
 }
 
-fn try_prompts(
-    prompt: &PromptPolicy,
-    text: Option<&Text<'_>>,
-    factors: &[ReadFactor],
-) -> Result<(), Problem> {
+fn try_prompts(prompt: &PromptPolicy, text: Option<&Text>, factors: &[ReadFactor]) -> Result<(), Problem> {
     for read in factors {
         let at = text.map_or_else(|| read.label_at.clone(), Text::span);
         let shown = prompt.render(read.factor.label.as_str(), factors.len(), factors.len());

@@ -1,26 +1,42 @@
 //! The tables and keys of `policy.toml`, with their places, before their values are judged.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeTable, DeValue, Deserializer};
 use toml::value::Datetime;
 
+use super::misread::Misread;
 use super::position::Problem;
-use super::{KNOWN_VERSION, reword};
+use super::reword;
 use crate::verifier::policy::Policy;
-use crate::verifier::toml_values::{self as values, Key, Misread, Value};
 
-pub(super) use crate::verifier::toml_values::Text;
+const KNOWN_VERSION: &str = "1";
 
-/// Parses the text of a policy.
-pub(super) fn parse(text: &str) -> Result<DeTable<'_>, Problem> {
+/// A text, and where it stands.
+pub(super) type Text = Spanned<String>;
+pub(super) type Number = Spanned<i64>;
+pub(super) type List = Spanned<Vec<Text>>;
+
+/// Reads the tables of a policy.
+pub(super) fn read_tables(text: &str) -> Result<RawPolicy, Problem> {
     if text.len() > Policy::MAX_BYTES {
         let message = format!("the file has {} bytes; at most {} are read", text.len(), Policy::MAX_BYTES);
         return Err(Problem::at_start(message));
     }
-    let table = DeTable::parse(text).map_err(|error| reword::reword(&error, text))?.into_inner();
+    let table = DeTable::parse(text).map_err(|error| reword::reword(&error, text))?;
     // A policy of another version has other keys; the version is the better news then.
-    check_version(&table)?;
-    Ok(table)
+    check_version(table.get_ref())?;
+    refuse_shapes(table.get_ref())?;
+    RawPolicy::deserialize(Deserializer::from(table)).map_err(|error| {
+        let misread = Misread::of(&error, text);
+        let problem = Problem::at(&misread.at, misread.to_string());
+        match REQUIRED.iter().find(|key| misread.missing() == Some(key)) {
+            Some(key) => problem.lacking(key),
+            None => problem,
+        }
+    })
 }
 
 fn check_version(table: &DeTable<'_>) -> Result<(), Problem> {
@@ -29,99 +45,6 @@ fn check_version(table: &DeTable<'_>) -> Result<(), Problem> {
             Err(Problem::at(&at, format!("unknown version {version}; known: {KNOWN_VERSION}")).of_all())
         }
         _ => Ok(()),
-    }
-}
-
-pub(super) type Number = Spanned<i64>;
-pub(super) type List<'t> = Spanned<Vec<Text<'t>>>;
-
-#[derive(Default)]
-pub(super) struct RawPolicy<'t> {
-    settings: RawSettings<'t>,
-    pub(super) factors: Option<Spanned<Vec<RawFactor<'t>>>>,
-    /// In the order of their names.
-    pub(super) chains: Vec<(Text<'t>, RawChain<'t>)>,
-    pub(super) rules: Vec<Spanned<RawRule<'t>>>,
-    pub(super) prompt: Option<RawPrompt<'t>>,
-    pub(super) throttle: Option<RawThrottle>,
-}
-
-impl<'t> RawPolicy<'t> {
-    const KEYS: &'static [&'static str] = &[
-        "version",
-        "mode",
-        "required_steps",
-        "on_wrong_code",
-        "unenrolled",
-        "until",
-        "factors",
-        "chains",
-        "rules",
-        "prompt",
-        "throttle",
-    ];
-
-    /// Takes the keys of a parsed policy.
-    pub(super) fn of(table: &'t DeTable<'t>) -> Result<Self, Problem> {
-        refuse_shapes(table)?;
-        Self::read(table).map_err(|misread| {
-            let problem = Problem::at(&misread.at, misread.to_string());
-            match misread.missing() {
-                Some(key) => problem.lacking(key),
-                None => problem,
-            }
-        })
-    }
-
-    fn read(table: &'t DeTable<'t>) -> Result<Self, Misread> {
-        let mut raw = Self::default();
-        for (key, value) in values::entries(table) {
-            match key.get_ref().as_ref() {
-                "version" => {
-                    values::number::<i64>(value)?;
-                }
-                "factors" => raw.factors = Some(values::list(value, RawFactor::read)?),
-                "chains" => raw.chains = read_chains(value)?,
-                "rules" => raw.rules = values::list(value, RawRule::read)?.into_inner(),
-                "prompt" => raw.prompt = Some(RawPrompt::read(value)?),
-                "throttle" => raw.throttle = Some(RawThrottle::read(value)?),
-                _ => raw.settings.take(key, value, Self::KEYS)?,
-            }
-        }
-        Ok(raw)
-    }
-
-    pub(super) fn settings(&self) -> &RawSettings<'t> {
-        &self.settings
-    }
-}
-
-/// The keys that the top level and every chain share.
-#[derive(Default)]
-pub(super) struct RawSettings<'t> {
-    pub(super) mode: Option<Text<'t>>,
-    pub(super) required_steps: Option<Number>,
-    pub(super) on_wrong_code: Option<Text<'t>>,
-    pub(super) unenrolled: Option<Text<'t>>,
-    pub(super) until: Option<Spanned<Datetime>>,
-}
-
-impl<'t> RawSettings<'t> {
-    fn take(
-        &mut self,
-        key: &Key<'_>,
-        value: &'t Value<'t>,
-        known: &'static [&'static str],
-    ) -> Result<(), Misread> {
-        match key.get_ref().as_ref() {
-            "mode" => self.mode = Some(values::text(value)?),
-            "required_steps" => self.required_steps = Some(values::number(value)?),
-            "on_wrong_code" => self.on_wrong_code = Some(values::text(value)?),
-            "unenrolled" => self.unenrolled = Some(values::text(value)?),
-            "until" => self.until = Some(values::date(value)?),
-            _ => return Err(Misread::unknown_key(key, known)),
-        }
-        Ok(())
     }
 }
 
@@ -152,144 +75,113 @@ fn refuse_shapes(table: &DeTable<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn read_chains<'t>(value: &'t Value<'t>) -> Result<Vec<(Text<'t>, RawChain<'t>)>, Misread> {
-    let entries = values::table(value)?;
-    let mut chains = Vec::with_capacity(entries.len());
-    for (name, chain) in entries {
-        chains.push((Text::new(name.span(), name.get_ref().as_ref()), RawChain::read(chain)?));
-    }
-    Ok(chains)
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPolicy {
+    /// Checked before: a policy of another version has other keys.
+    #[serde(rename = "version")]
+    _version: Option<i64>,
+    mode: Option<Text>,
+    required_steps: Option<Number>,
+    on_wrong_code: Option<Text>,
+    unenrolled: Option<Text>,
+    until: Option<Spanned<Datetime>>,
+    pub(super) action: Option<Text>,
+    pub(super) factors: Option<Spanned<Vec<RawFactor>>>,
+    #[serde(default)]
+    pub(super) chains: BTreeMap<Text, RawChain>,
+    #[serde(default)]
+    pub(super) rules: Vec<Spanned<RawRule>>,
+    pub(super) prompt: Option<RawPrompt>,
+    pub(super) throttle: Option<RawThrottle>,
 }
 
-#[derive(Default)]
-pub(super) struct RawChain<'t> {
-    pub(super) factors: Option<List<'t>>,
-    settings: RawSettings<'t>,
+/// The keys that the top level and every chain share. serde can't flatten them and keep their places.
+pub(super) struct RawSettings<'r> {
+    pub(super) mode: Option<&'r Text>,
+    pub(super) required_steps: Option<&'r Number>,
+    pub(super) on_wrong_code: Option<&'r Text>,
+    pub(super) unenrolled: Option<&'r Text>,
+    pub(super) until: Option<&'r Spanned<Datetime>>,
 }
 
-impl<'t> RawChain<'t> {
-    const KEYS: &'static [&'static str] =
-        &["factors", "mode", "required_steps", "on_wrong_code", "unenrolled", "until"];
-
-    fn read(value: &'t Value<'t>) -> Result<Self, Misread> {
-        let mut raw = Self::default();
-        for (key, value) in values::table(value)? {
-            match key.get_ref().as_ref() {
-                "factors" => raw.factors = Some(values::list(value, values::text)?),
-                _ => raw.settings.take(key, value, Self::KEYS)?,
-            }
+impl RawPolicy {
+    pub(super) fn settings(&self) -> RawSettings<'_> {
+        RawSettings {
+            mode: self.mode.as_ref(),
+            required_steps: self.required_steps.as_ref(),
+            on_wrong_code: self.on_wrong_code.as_ref(),
+            unenrolled: self.unenrolled.as_ref(),
+            until: self.until.as_ref(),
         }
-        Ok(raw)
-    }
-
-    pub(super) fn settings(&self) -> &RawSettings<'t> {
-        &self.settings
     }
 }
 
-pub(super) struct RawFactor<'t> {
-    pub(super) id: Text<'t>,
-    pub(super) kind: Text<'t>,
-    pub(super) more: RawFactorOptions<'t>,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawChain {
+    pub(super) factors: Option<List>,
+    mode: Option<Text>,
+    required_steps: Option<Number>,
+    on_wrong_code: Option<Text>,
+    unenrolled: Option<Text>,
+    until: Option<Spanned<Datetime>>,
 }
 
-#[derive(Default)]
-pub(super) struct RawFactorOptions<'t> {
-    pub(super) label: Option<Text<'t>>,
+impl RawChain {
+    pub(super) fn settings(&self) -> RawSettings<'_> {
+        RawSettings {
+            mode: self.mode.as_ref(),
+            required_steps: self.required_steps.as_ref(),
+            on_wrong_code: self.on_wrong_code.as_ref(),
+            unenrolled: self.unenrolled.as_ref(),
+            until: self.until.as_ref(),
+        }
+    }
+}
+
+/// The keys that a table of a policy can't do without; `required_steps` and `factors` are looked for later.
+const REQUIRED: [&str; 2] = ["id", "type"];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFactor {
+    pub(super) id: Text,
+    pub(super) label: Option<Text>,
+    #[serde(rename = "type")]
+    pub(super) kind: Text,
     pub(super) window: Option<Number>,
     pub(super) look_ahead: Option<Number>,
-    pub(super) algorithm: Option<Text<'t>>,
+    pub(super) algorithm: Option<Text>,
     pub(super) digits: Option<Number>,
     pub(super) period: Option<Number>,
 }
 
-impl<'t> RawFactor<'t> {
-    const KEYS: &'static [&'static str] =
-        &["id", "label", "type", "window", "look_ahead", "algorithm", "digits", "period"];
-
-    fn read(value: &'t Value<'t>) -> Result<Self, Misread> {
-        let at = value.span();
-        let (mut id, mut kind, mut more) = (None, None, RawFactorOptions::default());
-        for (key, value) in values::table(value)? {
-            match key.get_ref().as_ref() {
-                "id" => id = Some(values::text(value)?),
-                "label" => more.label = Some(values::text(value)?),
-                "type" => kind = Some(values::text(value)?),
-                "window" => more.window = Some(values::number(value)?),
-                "look_ahead" => more.look_ahead = Some(values::number(value)?),
-                "algorithm" => more.algorithm = Some(values::text(value)?),
-                "digits" => more.digits = Some(values::number(value)?),
-                "period" => more.period = Some(values::number(value)?),
-                _ => return Err(Misread::unknown_key(key, Self::KEYS)),
-            }
-        }
-        let id = id.ok_or_else(|| Misread::missing_key(at.clone(), "id"))?;
-        let kind = kind.ok_or_else(|| Misread::missing_key(at, "type"))?;
-        Ok(Self { id, kind, more })
-    }
-}
-
-#[derive(Default)]
-pub(super) struct RawRule<'t> {
-    pub(super) services: Option<List<'t>>,
-    pub(super) users: Option<List<'t>>,
-    pub(super) groups: Option<List<'t>>,
-    pub(super) from: Option<List<'t>>,
-    pub(super) ttys: Option<List<'t>>,
-    pub(super) chain: Option<Text<'t>>,
-    pub(super) action: Option<Text<'t>>,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRule {
+    pub(super) services: Option<List>,
+    pub(super) users: Option<List>,
+    pub(super) groups: Option<List>,
+    pub(super) unlisted_groups: Option<Text>,
+    pub(super) from: Option<List>,
+    pub(super) ttys: Option<List>,
+    pub(super) chain: Option<Text>,
+    pub(super) action: Option<Text>,
+    pub(super) until: Option<Spanned<Datetime>>,
     pub(super) fail_delay_seconds: Option<Number>,
 }
 
-impl<'t> RawRule<'t> {
-    const KEYS: &'static [&'static str] =
-        &["services", "users", "groups", "from", "ttys", "chain", "action", "fail_delay_seconds"];
-
-    fn read(value: &'t Value<'t>) -> Result<Spanned<Self>, Misread> {
-        let at = value.span();
-        let mut raw = Self::default();
-        for (key, value) in values::table(value)? {
-            match key.get_ref().as_ref() {
-                "services" => raw.services = Some(values::list(value, values::text)?),
-                "users" => raw.users = Some(values::list(value, values::text)?),
-                "groups" => raw.groups = Some(values::list(value, values::text)?),
-                "from" => raw.from = Some(values::list(value, values::text)?),
-                "ttys" => raw.ttys = Some(values::list(value, values::text)?),
-                "chain" => raw.chain = Some(values::text(value)?),
-                "action" => raw.action = Some(values::text(value)?),
-                "fail_delay_seconds" => raw.fail_delay_seconds = Some(values::number(value)?),
-                _ => return Err(Misread::unknown_key(key, Self::KEYS)),
-            }
-        }
-        Ok(Spanned::new(at, raw))
-    }
-}
-
-#[derive(Default)]
-pub(super) struct RawPrompt<'t> {
-    pub(super) text: Option<Text<'t>>,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPrompt {
+    pub(super) text: Option<Text>,
     pub(super) echo: Option<bool>,
-    pub(super) failure: Option<Text<'t>>,
+    pub(super) failure: Option<Text>,
 }
 
-impl<'t> RawPrompt<'t> {
-    const KEYS: &'static [&'static str] = &["text", "echo", "failure"];
-
-    fn read(value: &'t Value<'t>) -> Result<Self, Misread> {
-        let mut raw = Self::default();
-        for (key, value) in values::table(value)? {
-            match key.get_ref().as_ref() {
-                "text" => raw.text = Some(values::text(value)?),
-                "echo" => raw.echo = Some(values::flag(value)?),
-                "failure" => raw.failure = Some(values::text(value)?),
-                _ => return Err(Misread::unknown_key(key, Self::KEYS)),
-            }
-        }
-        Ok(raw)
-    }
-}
-
-#[derive(Default)]
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct RawThrottle {
     pub(super) free_failures: Option<Number>,
     pub(super) first_wait_seconds: Option<Number>,
@@ -301,40 +193,4 @@ pub(super) struct RawThrottle {
     pub(super) failures_a_day: Option<Number>,
     pub(super) fail_delay_seconds: Option<Number>,
     pub(super) attempt_seconds: Option<Number>,
-}
-
-impl RawThrottle {
-    const KEYS: &'static [&'static str] = &[
-        "free_failures",
-        "first_wait_seconds",
-        "longest_wait_seconds",
-        "long_after",
-        "long_wait_seconds",
-        "lock_after",
-        "lock_wait_seconds",
-        "failures_a_day",
-        "fail_delay_seconds",
-        "attempt_seconds",
-    ];
-
-    fn read(value: &Value<'_>) -> Result<Self, Misread> {
-        let mut raw = Self::default();
-        for (key, value) in values::table(value)? {
-            let place = match key.get_ref().as_ref() {
-                "free_failures" => &mut raw.free_failures,
-                "first_wait_seconds" => &mut raw.first_wait_seconds,
-                "longest_wait_seconds" => &mut raw.longest_wait_seconds,
-                "long_after" => &mut raw.long_after,
-                "long_wait_seconds" => &mut raw.long_wait_seconds,
-                "lock_after" => &mut raw.lock_after,
-                "lock_wait_seconds" => &mut raw.lock_wait_seconds,
-                "failures_a_day" => &mut raw.failures_a_day,
-                "fail_delay_seconds" => &mut raw.fail_delay_seconds,
-                "attempt_seconds" => &mut raw.attempt_seconds,
-                _ => return Err(Misread::unknown_key(key, Self::KEYS)),
-            };
-            *place = Some(values::number(value)?);
-        }
-        Ok(raw)
-    }
 }

@@ -93,7 +93,7 @@ fn foreign_form(text: &str, line: &str) -> Option<String> {
         return Some("a comment begins with `#`".to_owned());
     }
     if ["export", "set", "declare"].contains(&word) {
-        return Some(format!("a word of a shell, `{word}`; write `KEY = VALUE` alone"));
+        return Some(format!("a word of a shell, `{word}`; write only `KEY = VALUE`"));
     }
     let colon = line.find(':').filter(|at| line.find('=').is_none_or(|equals| *at < equals));
     if line == "---" || line.starts_with("- ") || colon.is_some() && !line.starts_with(['"', '\'', '[']) {
@@ -244,12 +244,12 @@ mod tests {
         (
             "unknown key",
             "mods = 'fixed'",
-            "1:1: unknown key `mods`; known: version, mode, required_steps, on_wrong_code, unenrolled, until, factors, chains, rules, prompt, throttle",
+            "1:1: unknown key `mods`; known: version, mode, required_steps, on_wrong_code, unenrolled, until, action, factors, chains, rules, prompt, throttle",
         ),
         (
             "unknown key with a line end",
             "\"a\\nb\" = 1",
-            "1:1: unknown key `a\\nb`; known: version, mode, required_steps, on_wrong_code, unenrolled, until, factors, chains, rules, prompt, throttle",
+            "1:1: unknown key `a\\nb`; known: version, mode, required_steps, on_wrong_code, unenrolled, until, action, factors, chains, rules, prompt, throttle",
         ),
         ("twice", "mode = 'fixed'\nmode = 'random'", "2:1: `mode` is written twice"),
         ("without quotes", "mode = fixed", "1:8: not a value; text is written in quotes"),

@@ -209,3 +209,37 @@ first_wait_seconds = 7
 longest_wait_seconds = 700
 fail_delay_seconds = 0
 "#;
+
+#[test]
+fn included_files_add_rules_and_each_mistake_names_its_file() {
+    let main = format!("{FACTOR}[throttle]\nfree_failures = 3");
+    let file = |name: &str, text: &str| (format!("policy.d/{name}"), text.to_owned());
+    let rule = |user: &str| format!("# why\n\n[[rules]]\nusers = ['{user}']\naction = 'deny'\n");
+    let parse = |files: &[(String, String)]| Policy::parse_with(&main, "policy.toml", files);
+    let policy = parse(&[file("10.toml", &rule("a")), file("20.toml", &rule("b"))]).expect("a policy");
+    let places: Vec<String> = policy.rules().iter().map(crate::verifier::policy::Rule::place).collect();
+    assert_eq!(places, ["line 3 of policy.d/10.toml", "line 3 of policy.d/20.toml"]);
+    assert_eq!(policy, parse(&[file("10.toml", &rule("a")), file("20.toml", &rule("b"))]).expect("the same"));
+    for (text, expected) in [
+        ("[[rules]]\naction = 'allow'\n", "policy.d/20.toml:2:10: unknown action"),
+        ("mode = 'random'\n", "policy.d/20.toml:1:1: a key before the first table"),
+        (
+            "# x\n \t mode = 'random'\n[[rules]]\naction = 'deny'\n",
+            "policy.d/20.toml:2:4: a key before the first table",
+        ),
+        ("[[rules]]\nusers = [\n", "policy.d/20.toml:2:10: "),
+        ("[throttle]\nlong_after = 30\n", "policy.d/20.toml:1:"),
+        ("[[rules]]\nchain = 'default'\n[[factors]]\nid = 'phone'\ntype = 'totp'\n", "policy.d/20.toml:4:"),
+    ] {
+        let error = parse(&[file("10.toml", &rule("a")), file("20.toml", text)]).expect_err(text);
+        assert!(error.to_string().starts_with(expected), "{text}: {error}");
+    }
+    // A text that is left open in one file must not end in the next.
+    let open = format!("{main}\n[prompt]\ntext = \"\"\"");
+    let error = Policy::parse_with(
+        &open,
+        "policy.toml",
+        &[file("10.toml", "[[rules]]\n# \"\"\"\naction = 'deny'\n")],
+    );
+    assert!(error.expect_err("open").to_string().starts_with("policy.toml:"));
+}

@@ -9,7 +9,7 @@ use super::words::number;
 use crate::verifier::policy::ThrottlePolicy;
 
 /// Reads the schedule of waits, which must never become shorter with more failures.
-pub(super) fn read(given: Option<&RawThrottle>) -> Result<ThrottlePolicy, Problem> {
+pub(super) fn read_throttle(given: Option<&RawThrottle>) -> Result<ThrottlePolicy, Problem> {
     let Some(raw) = given else {
         return Ok(ThrottlePolicy::default());
     };

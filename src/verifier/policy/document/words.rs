@@ -7,13 +7,13 @@ use super::position::Problem;
 use super::raw::{Number, Text};
 
 /// What `word` means; otherwise "unknown mode `x`; known: fixed, random".
-pub(super) fn choose<T: Copy>(what: &str, word: &Text<'_>, known: &[(&str, T)]) -> Result<T, Problem> {
+pub(super) fn choose<T: Copy>(what: &str, word: &Text, known: &[(&str, T)]) -> Result<T, Problem> {
     let found = known.iter().find(|(name, _)| *name == *word.get_ref());
     found.map(|(_, value)| *value).ok_or_else(|| unknown(what, word, known.iter().map(|(name, _)| *name)))
 }
 
 /// "unknown factor `x`; known: a, b".
-pub(super) fn unknown<'k>(what: &str, word: &Text<'_>, known: impl Iterator<Item = &'k str>) -> Problem {
+pub(super) fn unknown<'k>(what: &str, word: &Text, known: impl Iterator<Item = &'k str>) -> Problem {
     let known = known.collect::<Vec<_>>().join(", ");
     Problem::at(&word.span(), format!("unknown {what} `{}`; known: {known}", word.get_ref()))
 }

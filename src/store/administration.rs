@@ -1,5 +1,5 @@
-//! What the command does to a store: make it, change records, lift waits. Each change is whole or not there,
-//! whatever kills the command.
+//! The changes that the command makes to a store: create it, change records, end waits. If the command is
+//! killed, a change is either complete or absent.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,28 +8,30 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat, renameat};
+use nix::fcntl::renameat;
 use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::{UnlinkatFlags, fsync, syncfs, unlinkat};
+use nix::unistd::{fsync, syncfs};
 
 use super::decoys::{self, DECOY_STATES, DecoyFile};
 use super::error::StoreError;
-use super::file_store::{DECOY_RECORD, FileStore, SECRETS, UIDS, secret_name, uid_name};
+use super::file_store::{DECOY_RECORD, FileStore, SECRETS, UIDS, check_not_enrolled, secret_name, uid_name};
 use super::owner::{DECOYS, Owner, STATE};
 use super::secret_file;
 use super::slot::encode;
 use super::state_file::{Locked, StateFile};
-use super::trusted::Readers;
-use crate::verifier::credential::Credential;
-use crate::verifier::login_state::{DrawKey, LoginState};
-use crate::verifier::record::UserRecord;
-use crate::verifier::recovery::BypassCode;
+use super::takeover::sweep;
+use super::trusted::{Readers, TrustedDir};
+use crate::verifier::enrollment::{Credential, UserRecord};
+use crate::verifier::otp::BypassCode;
+use crate::verifier::ports::{Enrollments, StoreFailure};
+use crate::verifier::shell_word::shell_word;
+use crate::verifier::state::{DrawKey, LoginState};
 use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
 
 impl FileStore {
-    /// Opens the store at `path`, making it and what it lacks: folders with mode 0700, and the
-    /// decoys that make unknown users look like enrolled ones.
+    /// Opens the store at `path` and makes what is missing: the folders with mode 0700, and the decoys that
+    /// make unknown users look like enrolled ones.
     ///
     /// # Errors
     ///
@@ -47,58 +49,61 @@ impl FileStore {
         Ok(store)
     }
 
-    /// Changes the record of `user` from what it is now to what `change` makes of it. Logins of this user wait
-    /// meanwhile, and other commands too. The state file is made with the first record.
+    /// Changes the record of `user` from what it is now to what `change` makes of it. Logins of this user and
+    /// other commands wait meanwhile. The state file is made with the first record.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] of the files, or the error of `change`; the old record stands then.
+    /// [`StoreError`] of the files, or the error of `change`; the old record stays then.
     pub fn change_record<E: From<StoreError>>(
         &self,
         user: &Username,
         change: impl FnOnce(UserRecord) -> Result<UserRecord, E>,
     ) -> Result<(), E> {
-        let dir = self.dir()?;
+        let dir = &self.dir()?;
         let _alone = self.lock_commands()?;
         let owner = Owner(user.clone());
+        sweep(dir, &owner);
         if self.record(user)?.is_none() {
-            // An empty record first: a kill between the two files then leaves a user who is not enrolled,
-            // never one whose secrets seem lost.
+            // The empty record comes first: a kill between the two files then leaves a user who is not
+            // enrolled, and never a state without its record.
             self.replace_record(user, &UserRecord::default())?;
         }
         if !dir.has(&owner.file_name())? {
-            // A state that was lost knew which codes are used; a fresh one in its place would not.
-            self.check_not_enrolled(user)?;
+            // An error, not a new state: only the lost state knew which codes are used.
+            check_not_enrolled(dir, user)?;
             let fresh = LoginState { draw_key: random_draw_key(dir.path())?, ..LoginState::default() };
             self.create_state(&owner, &fresh)?;
         }
-        let locked = StateFile::open(dir, owner)?.lock()?;
+        let locked = self.lock_own(dir, user)?;
         let current = self.record(user)?.unwrap_or_default();
         let changed = change(current)?;
         if changed.credentials().is_empty() {
-            drop_bypass(&locked)?;
+            drop_bypass(&locked, dir)?;
         }
         self.index(user, &changed)?;
         self.replace_record(user, &changed).map_err(E::from)
     }
 
-    /// Puts an empty record in place of one that can't be read: the user is not enrolled then. The login state
-    /// stands, so used codes stay used.
+    /// Puts an empty record in place of one that can't be read: the user is not enrolled then. The login
+    /// state stays, so used codes stay used.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when it can't be written.
     pub fn discard_record(&self, user: &Username) -> Result<(), StoreError> {
         let _alone = self.lock_commands()?;
-        let state = StateFile::open(self.dir()?, Owner(user.clone())).and_then(StateFile::lock);
+        let dir = &self.dir()?;
+        let state = self.lock_own(dir, user);
         if let Ok(locked) = &state {
-            drop_bypass(locked)?;
+            drop_bypass(locked, dir)?;
         }
         self.replace_record(user, &UserRecord::default())
     }
 
-    /// Keeps the name under which an account enrolled, so that a renamed one is noticed. Before the record: an
-    /// entry without a record is nobody's, a record without an entry would be missed.
+    /// Keeps the name under which an account enrolled, so that a renamed account is noticed. Written before
+    /// the record: an entry without a record does no harm, but a record without an entry would hide a
+    /// renaming.
     fn index(&self, user: &Username, record: &UserRecord) -> Result<(), StoreError> {
         match record.uid() {
             Some(uid) if !record.credentials().is_empty() && self.holder_of(uid)?.as_ref() != Some(user) => {
@@ -115,13 +120,14 @@ impl FileStore {
     ///
     /// [`StoreError`] of the state file.
     pub fn clear_failures(&self, user: &Username) -> Result<(), StoreError> {
+        let dir = &self.dir()?;
         let _alone = self.lock_commands()?;
-        let locked = StateFile::open(self.dir()?, Owner(user.clone()))?.lock()?;
-        change_state(&locked, |state| state.failures.forget())
+        let locked = self.lock_own(dir, user)?;
+        change_state(&locked, dir, |state| state.failures.forget())
     }
 
-    /// Says that the counter of the token of `user` that `credential` is stands at `next` or further, which two codes
-    /// in a row have just shown. A reset of the login state made it void before that.
+    /// Records that the counter of `credential` of `user` is at `next` or further, as two consecutive codes
+    /// have just proven. A reset of the login state had made the counter void.
     ///
     /// # Errors
     ///
@@ -133,14 +139,15 @@ impl FileStore {
         next: u64,
         now: UnixTime,
     ) -> Result<(), StoreError> {
+        let dir = &self.dir()?;
         let _alone = self.lock_commands()?;
-        let locked = StateFile::open(self.dir()?, Owner(user.clone()))?.lock()?;
-        change_state(&locked, |state| state.set_counter(credential, next, now))
+        let locked = self.lock_own(dir, user)?;
+        change_state(&locked, dir, |state| state.set_counter(credential, next, now))
     }
 
-    /// Makes a new login state for `user` where the old one is lost or damaged. What the old one knew is
-    /// replaced by the safe assumption: codes of the present are used, so are all recovery codes, and no
-    /// counter of a HOTP token is good until two codes in a row show where it stands. `bypass` is the way in meanwhile.
+    /// Makes a new login state for `user` where the old one is lost or damaged. The lost knowledge is
+    /// replaced by safe assumptions: present codes and all recovery codes count as used, and the counter of a
+    /// HOTP token is void until two consecutive codes prove it. `bypass` lets the user in meanwhile.
     ///
     /// # Errors
     ///
@@ -151,11 +158,11 @@ impl FileStore {
         bypass: Option<BypassCode>,
         now: UnixTime,
     ) -> Result<(), StoreError> {
-        let dir = self.dir()?;
+        let dir = &self.dir()?;
         let _alone = self.lock_commands()?;
         let record = self.record(user)?.unwrap_or_default();
         let state = LoginState::reset(&record, random_draw_key(dir.path())?, bypass, now);
-        // A backup of the secrets alone has none.
+        // A backup of only the secrets has no such folder.
         self.make_folder(STATE)?;
         self.create_state(&Owner(user.clone()), &state)
     }
@@ -166,21 +173,21 @@ impl FileStore {
     ///
     /// [`StoreError`] when it is unreadable, unsafe or damaged.
     pub fn login_state(&self, user: &Username) -> Result<Option<LoginState>, StoreError> {
-        let dir = self.dir()?;
+        let dir = &self.dir()?;
         let owner = Owner(user.clone());
         if !dir.has(&owner.file_name())? {
             return Ok(None);
         }
-        Ok(Some(StateFile::open(dir, owner)?.read()?.state))
+        Ok(Some(StateFile::open(dir, owner)?.read_newest(dir)?.state))
     }
 
-    /// Everybody who has a record, in the order of names.
+    /// All users with a record, in the order of names.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the folder can't be read.
     pub fn users(&self) -> Result<Vec<Username>, StoreError> {
-        let dir = self.dir()?;
+        let dir = &self.dir()?;
         let path = dir.path_of(SECRETS);
         let failed = |error| StoreError::io(&path, "list the folder", error);
         let mut users = Vec::new();
@@ -193,21 +200,21 @@ impl FileStore {
         Ok(users)
     }
 
-    /// What is wrong beside the records: login states of users whose record is gone, who are denied, and
-    /// decoys that are missing or damaged, which names that nobody enrolled would meet.
+    /// Problems outside the records: login states without a record, whose users are denied, and missing or
+    /// damaged decoys, which names without an enrollment need.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the folder of states can't be read.
     pub fn faults_beside_records(&self) -> Result<Vec<StoreError>, StoreError> {
-        let dir = self.dir()?;
+        let dir = &self.dir()?;
         let path = dir.path_of(STATE);
         let failed = |error| StoreError::io(&path, "list the folder", error);
         let mut faults = Vec::new();
         for entry in std::fs::read_dir(&path).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
             if !name.starts_with('.') && !dir.has(&format!("{SECRETS}/{name}.toml"))? {
-                let what = "belongs to a user whose secret file is gone; restore that, or enrol again";
+                let what = "belongs to a user whose secret file is gone; restore that, or enroll again";
                 faults.push(StoreError::invalid(&path.join(&name), what));
             }
         }
@@ -218,14 +225,14 @@ impl FileStore {
     /// The user whose name was too long for the file name that begins with `file`.
     fn user_in(&self, file: &str) -> Option<Username> {
         let name = format!("{SECRETS}/{file}.toml");
-        let text = self.dir().ok()?.read(&name, secret_file::MAX_BYTES, Readers::Owner).ok()?;
+        let text = self.dir().ok()?.read_file(&name, secret_file::MAX_BYTES, Readers::Owner).ok()?;
         let user = secret_file::user_of(&text)?;
         (user.to_file_name() == file).then_some(user)
     }
 
-    /// Makes the decoys that are missing or damaged; nobody's codes depend on them.
+    /// Makes missing or damaged decoys; no user's codes depend on them.
     fn make_decoys(&self) -> Result<(), StoreError> {
-        let dir = self.dir()?;
+        let dir = &self.dir()?;
         let mut made = false;
         if DecoyFile::open(dir).is_err() {
             let bytes = decoys::fresh(&random_draw_key(dir.path())?);
@@ -233,7 +240,7 @@ impl FileStore {
             self.remove_tables_of_version_1()?;
             made = true;
         }
-        let known = dir.read(DECOY_RECORD, secret_file::MAX_BYTES, Readers::Owner);
+        let known = dir.read_file(DECOY_RECORD, secret_file::MAX_BYTES, Readers::Owner);
         if known.and_then(|text| secret_file::parse(&text, &Username::nobody(), dir.path())).is_err() {
             let text = secret_file::render(&UserRecord::default(), &Username::nobody());
             self.put(DECOY_RECORD, text.as_bytes(), |_| Ok(()))?;
@@ -247,7 +254,7 @@ impl FileStore {
     }
 
     fn make_folder(&self, name: &str) -> Result<(), StoreError> {
-        let dir = self.dir()?;
+        let dir = &self.dir()?;
         match mkdirat(dir, name, Mode::S_IRWXU) {
             Ok(()) => fsync(dir).map_err(|error| StoreError::io(dir.path(), "sync", error)),
             Err(Errno::EEXIST) => Ok(()),
@@ -255,22 +262,19 @@ impl FileStore {
         }
     }
 
-    /// Decoys were tables once, whose names anybody could reckon.
+    /// Removes the decoys of earlier versions: anybody could compute which names shared a table.
     fn remove_tables_of_version_1(&self) -> Result<(), StoreError> {
-        let dir = self.dir()?;
+        let dir = &self.dir()?;
         for number in 0..64 {
             let name = format!("{DECOYS}/{number:02x}");
-            match unlinkat(dir, name.as_str(), UnlinkatFlags::NoRemoveDir) {
-                Ok(()) | Err(Errno::ENOENT) => {}
-                Err(error) => return Err(StoreError::io(&dir.path_of(&name), "remove", error)),
-            }
+            dir.remove(&name)?;
         }
         Ok(())
     }
 
     /// One command at a time. Logins never take this lock.
     fn lock_commands(&self) -> Result<CommandLock, StoreError> {
-        let dir = self.dir()?;
+        let dir = &self.dir()?;
         let failed = |error: std::io::Error| StoreError::io(dir.path(), "lock the store", error);
         let folder = File::from(dir.as_fd().try_clone_to_owned().map_err(failed)?);
         folder.lock().map_err(failed)?;
@@ -290,11 +294,9 @@ impl FileStore {
     /// Puts a file with `bytes` at `name`, durable when this returns: written beside it, synced, renamed over
     /// it, the folder synced.
     fn replace(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        let dir = self.dir()?;
+        let dir = &self.dir()?;
         self.put(name, bytes, File::sync_all)?;
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let synced = openat(dir, folder, flags, Mode::empty()).and_then(fsync);
-        synced.map_err(|error| StoreError::io(&dir.path_of(folder), "sync the folder", error))
+        dir.sync_folder(folder)
     }
 
     /// Puts a whole file at `name`: written beside it, given to `sync`, renamed over it.
@@ -304,24 +306,68 @@ impl FileStore {
         bytes: &[u8],
         sync: impl FnOnce(&File) -> std::io::Result<()>,
     ) -> Result<(), StoreError> {
-        let dir = self.dir()?;
-        // No user name begins with a dot. A file that a killed command left behind is removed first; under
-        // the lock of the commands nobody else writes it.
+        let dir = &self.dir()?;
+        // No user's file name begins with a dot. A file that a killed command left behind is removed first:
+        // under the lock of the commands no other command is writing it.
         let beside = name.replacen('/', "/.", 1) + ".new";
-        match unlinkat(dir, beside.as_str(), UnlinkatFlags::NoRemoveDir) {
-            Ok(()) | Err(Errno::ENOENT) => {}
-            Err(error) => return Err(StoreError::io(&dir.path_of(&beside), "remove a leftover", error)),
-        }
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let descriptor = openat(dir, beside.as_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR)
-            .map_err(|error| StoreError::io(&dir.path_of(&beside), "make", error))?;
-        let mut file = File::from(descriptor);
-        let written = file.write_all(bytes).and_then(|()| sync(&file));
-        let renamed = written.and_then(|()| Ok(renameat(dir, beside.as_str(), dir, name)?));
-        renamed.map_err(|error| {
-            let _ = unlinkat(dir, beside.as_str(), UnlinkatFlags::NoRemoveDir);
-            StoreError::io(&dir.path_of(name), "write", error)
+        dir.remove(&beside)?;
+        let file = dir.create_file(&beside, |mut file| file.write_all(bytes).and_then(|()| sync(file)))?;
+        renameat(dir, beside.as_str(), dir, name).map_err(|error| {
+            let _ = dir.remove(&beside);
+            StoreError::io(&file.path, "write", error)
         })
+    }
+}
+
+impl Enrollments for FileStore {
+    fn enrollment(&self, user: &Username) -> Result<Option<(UserRecord, LoginState)>, StoreFailure> {
+        let Some(record) = self.record(user)? else { return Ok(None) };
+        match self.login_state(user)? {
+            Some(state) => Ok(Some((record, state))),
+            None if record.credentials().is_empty() => Ok(Some((record, LoginState::default()))),
+            // An error, because a change of the record would make a new state, in which used codes are good
+            // again.
+            None => Err(StoreFailure(format!(
+                "the login state of `{user}` is gone, so used codes are not known; run `mfa-chain unlock \
+                 --reset-state {}`",
+                shell_word(user.as_str())
+            ))),
+        }
+    }
+
+    fn change_record<E: From<StoreFailure>>(
+        &self,
+        user: &Username,
+        change: impl FnOnce(UserRecord) -> Result<UserRecord, E>,
+    ) -> Result<(), E> {
+        Self::change_record(self, user, |record| change(record).map_err(Ended::Change)).map_err(|ended| {
+            match ended {
+                Ended::Change(error) => error,
+                Ended::Files(error) => E::from(error.into()),
+            }
+        })
+    }
+
+    fn set_counter(
+        &self,
+        user: &Username,
+        credential: &Credential,
+        next: u64,
+        now: UnixTime,
+    ) -> Result<(), StoreFailure> {
+        Ok(Self::set_counter(self, user, credential, next, now)?)
+    }
+}
+
+/// Why a change failed.
+enum Ended<E> {
+    Files(StoreError),
+    Change(E),
+}
+
+impl<E> From<StoreError> for Ended<E> {
+    fn from(error: StoreError) -> Self {
+        Self::Files(error)
     }
 }
 
@@ -336,17 +382,21 @@ fn state_bytes(owner: &Owner, state: &LoginState) -> Result<Vec<u8>, StoreError>
 }
 
 /// Changes the state of a user under its lock; durable when this returns.
-fn change_state(locked: &Locked, change: impl FnOnce(&mut LoginState)) -> Result<(), StoreError> {
-    let mut newest = locked.read()?;
+fn change_state(
+    locked: &Locked,
+    dir: &TrustedDir,
+    change: impl FnOnce(&mut LoginState),
+) -> Result<(), StoreError> {
+    let mut newest = locked.read_newest(dir)?;
     change(&mut newest.state);
-    locked.commit(&newest)
+    locked.commit(dir, &newest)
 }
 
-/// Whoever enrols nothing any more has no way in that was handed out before. A state that can't be read lets nobody in,
-/// and keeps nobody from revoking.
-fn drop_bypass(locked: &Locked) -> Result<(), StoreError> {
-    match locked.read() {
-        Ok(newest) if newest.state.bypass.is_some() => change_state(locked, |state| state.bypass = None),
+/// Deletes the bypass code of a user without authenticators. A state that can't be read is left: it lets
+/// nobody in and must not prevent the revocation.
+fn drop_bypass(locked: &Locked, dir: &TrustedDir) -> Result<(), StoreError> {
+    match locked.read_newest(dir) {
+        Ok(newest) if newest.state.bypass.is_some() => change_state(locked, dir, |state| state.bypass = None),
         _ => Ok(()),
     }
 }
@@ -355,7 +405,5 @@ fn drop_bypass(locked: &Locked) -> Result<(), StoreError> {
 struct CommandLock(#[allow(dead_code)] File);
 
 fn random_draw_key(path: &Path) -> Result<DrawKey, StoreError> {
-    let mut key = DrawKey::default();
-    getrandom::fill(&mut key.0).map_err(|_| StoreError::invalid(path, "the kernel gave no random bytes"))?;
-    Ok(key)
+    DrawKey::random().map_err(|error| StoreError::invalid(path, error.to_string()))
 }

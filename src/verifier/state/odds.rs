@@ -4,8 +4,8 @@
 //! try, so the probabilities multiply. The throttle says how many tries fit into a time.
 
 use super::failures::{Budget, ChainMark, FailureCounts, Lane, SourceKey};
-use super::policy::{ChainSpec, Factor, FactorKind, ThrottlePolicy};
-use super::time::UnixTime;
+use crate::verifier::policy::{ChainSpec, Factor, ThrottlePolicy, accepted_codes};
+use crate::verifier::time::UnixTime;
 
 /// The probability that one try at the chain passes, at the factors that are easiest to guess.
 #[must_use]
@@ -97,26 +97,8 @@ const NOON: u64 = 20_000 * DAY + DAY / 2;
 /// No policy lets more through in a year; it ends the count where nothing has to wait.
 const MOST_TRIES: u64 = 10_000_000;
 
-/// How hard it is to guess the codes of all `factors` in one try: bits, rounded down.
-#[must_use]
-pub fn hardness<'a>(factors: impl Iterator<Item = &'a Factor>) -> u8 {
-    let bits = factors.map(|factor| {
-        let codes = 10_u64.saturating_pow(u32::from(factor.enrolment.digits.count()));
-        codes.checked_div(accepted_codes(factor).into()).and_then(u64::checked_ilog2).unwrap_or(0)
-    });
-    u8::try_from(bits.sum::<u32>()).unwrap_or(u8::MAX)
-}
-
-/// How many codes of a factor are good at one time.
-fn accepted_codes(factor: &Factor) -> u32 {
-    match factor.kind {
-        FactorKind::Totp { window } => u32::from(window).saturating_mul(2).saturating_add(1),
-        FactorKind::Hotp { look_ahead } => u32::from(look_ahead),
-    }
-}
-
 fn chance_of_one_code(factor: &Factor) -> f64 {
-    f64::from(accepted_codes(factor)) / 10_f64.powi(i32::from(factor.enrolment.digits.count()))
+    f64::from(accepted_codes(factor)) / 10_f64.powi(i32::from(factor.enrollment.digits.count()))
 }
 
 #[cfg(test)]

@@ -1,21 +1,21 @@
 //! The last outcomes of a user, kept with the login state, so that an administrator can be told why a login was
 //! denied where the log is gone or on another machine.
 
-use super::chain::AnsweredBy;
+use super::draw_key::DrawKey;
 use super::failures::SourceKey;
-use super::keyed_hash::keyed_number;
-use super::login_state::DrawKey;
-use super::policy::FactorId;
-use super::time::UnixTime;
-use super::verdict::Refusal;
+use crate::verifier::attempt_id::AttemptId;
+use crate::verifier::otp::{AnsweredBy, keyed_number};
+use crate::verifier::policy::FactorId;
+use crate::verifier::reason::Refusal;
+use crate::verifier::time::UnixTime;
 
-/// One judged step. It holds no code, and no name of a source, service or factor: their hashes can be compared alone.
+/// One judged step. It holds no code, and no name of a source, service or factor: their hashes can only be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PastOutcome {
     /// When it was judged.
     pub at: UnixTime,
-    /// The number of its attempt.
-    pub attempt: u64,
+    /// Its attempt, as in the log.
+    pub attempt: AttemptId,
     /// Where it came from.
     pub source: SourceKey,
     /// Which service asked.
@@ -100,7 +100,7 @@ impl OutcomeNumber {
     /// That of a step, by why it was refused.
     #[must_use]
     pub fn of(refusal: Option<Refusal>) -> Self {
-        Self::of_word(refusal.map_or("accepted", |refusal| refusal.word()))
+        Self::of_word(refusal.map_or("accepted", |refusal| refusal.log_word()))
     }
 
     /// That of an answer to a step that was not expected.
@@ -123,7 +123,7 @@ impl OutcomeNumber {
 
     /// Its word in the log.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn log_word(self) -> &'static str {
         Self::WORDS.get(usize::from(self.0)).copied().unwrap_or("unknown")
     }
 
@@ -157,10 +157,13 @@ mod tests {
     fn every_refusal_has_a_number_that_leads_back_to_its_word() {
         for refusal in REFUSALS {
             let number = OutcomeNumber::of(Some(refusal)).to_number();
-            assert_eq!(OutcomeNumber::from_number(number).map(OutcomeNumber::word), Some(refusal.word()));
+            assert_eq!(
+                OutcomeNumber::from_number(number).map(OutcomeNumber::log_word),
+                Some(refusal.log_word())
+            );
         }
         assert_eq!(OutcomeNumber::of(None).to_number(), 0);
-        assert_eq!(OutcomeNumber::breach().word(), "breach");
+        assert_eq!(OutcomeNumber::breach().log_word(), "breach");
         assert_eq!(OutcomeNumber::from_number(13), None);
     }
 }

@@ -3,18 +3,34 @@
 use std::fmt;
 
 use base32ct::{Base32UpperUnpadded, Encoding};
+use sha1::{Digest, Sha1};
+use sha2::{Sha256, Sha512};
 use zeroize::Zeroizing;
 
+use super::entropy::{NoRandomness, fill};
+use super::parameters::Algorithm;
+
 /// The shared secret of RFC 4226 §4: at least 80 bits here, because such keys are in use; RFC 4226 R6 asks for
-/// 128 and recommends the 160 bits that new enrolments get. Wiped on drop, never printed.
+/// 128 and recommends the 160 bits that new enrollments get. Wiped on drop, never printed.
 #[derive(PartialEq, Eq)]
 pub struct SharedSecret(Zeroizing<Vec<u8>>);
 
 impl SharedSecret {
-    /// Bytes of a secret that this project makes: 160 bits (RFC 4226 R6).
+    /// The size of a new secret: 160 bits (RFC 4226 R6).
     pub const RECOMMENDED_BYTES: usize = 20;
     const SHORTEST_BYTES: usize = 10;
     const LONGEST_BYTES: usize = 128;
+
+    /// A new secret of 160 random bits, as RFC 4226 R6 recommends.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRandomness`] when the kernel gives no random bytes.
+    pub fn random() -> Result<Self, NoRandomness> {
+        let mut bytes = Zeroizing::new(vec![0; Self::RECOMMENDED_BYTES]);
+        fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
 
     /// Takes the raw key.
     ///
@@ -41,9 +57,9 @@ impl SharedSecret {
         Self::from_bytes(bytes)
     }
 
-    /// Reads base32 as authenticator apps do, which is [`Self::from_base32`] and one more case: at the lengths that stand
-    /// for 128, 256 and 512 bits, bits that are left over are dropped. Some servers draw letters, not bytes, for those.
-    /// At other lengths such bits mean that letters were lost.
+    /// Reads base32 as authenticator apps do: like [`Self::from_base32`], but at the lengths of 128, 256 and
+    /// 512 bits the bits left over may be set and are dropped, because some servers draw random letters
+    /// instead of bytes. At other lengths such bits mean that letters are missing.
     ///
     /// # Errors
     ///
@@ -80,6 +96,26 @@ impl SharedSecret {
         self.bits() < 128
     }
 
+    /// The key as HMAC uses it (RFC 2104 §2), without the zeros of the padding: a key longer than a block of
+    /// the hash is hashed first.
+    pub(crate) fn for_hmac(&self, algorithm: Algorithm) -> Zeroizing<Vec<u8>> {
+        let long = |block: usize| self.0.len() > block;
+        let mut key = Zeroizing::new(match algorithm {
+            Algorithm::Sha1 if long(64) => Sha1::digest(&*self.0).to_vec(),
+            Algorithm::Sha256 if long(64) => Sha256::digest(&*self.0).to_vec(),
+            Algorithm::Sha512 if long(128) => Sha512::digest(&*self.0).to_vec(),
+            _ => self.0.to_vec(),
+        });
+        let used = key.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+        key.truncate(used);
+        key
+    }
+
+    /// A copy, wiped on drop like this one. Not a `Clone`, so that no code copies a secret by accident.
+    pub(crate) fn copied(&self) -> Self {
+        Self(Zeroizing::new(self.0.to_vec()))
+    }
+
     pub(crate) fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -93,13 +129,13 @@ impl fmt::Debug for SharedSecret {
 
 /// Decodes lenient base32 in constant time: any case, blanks and dashes ignored, no padding, trailing bits zero.
 pub(super) fn decode_base32(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    // All the room at once, so that growing leaves no copy behind.
+    // Allocated at full size, so that growing leaves no copy behind.
     let mut letters = Zeroizing::new(Vec::with_capacity(text.len()));
     letters.extend(text.iter().filter(|byte| !b" \t\r\n-".contains(byte)).map(u8::to_ascii_uppercase));
     let mut bytes = Zeroizing::new(vec![0; letters.len()]);
     let decoded = Base32UpperUnpadded::decode(&*letters, &mut bytes).ok()?.len();
     bytes.truncate(decoded);
-    // Bits that are left over, and letters cut off, are not told by the decoder.
+    // The decoder does not report bits left over and missing letters.
     (encode_base32(&bytes).as_bytes() == letters.as_slice()).then_some(bytes)
 }
 
@@ -120,8 +156,9 @@ pub(super) fn encode_base32(bytes: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(Base32UpperUnpadded::encode_string(bytes))
 }
 
-/// Why a text or a key is no [`SharedSecret`]. Holds nothing of it.
+/// Why a text or a key is not a [`SharedSecret`]. Holds no part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum InvalidSecret {
     /// Not base32.
     Base32,

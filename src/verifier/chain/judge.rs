@@ -1,18 +1,15 @@
 //! The judgement on a batch: pure arithmetic on a record and a state, run by the store under the user's lock.
 
-use super::chain::{AnsweredBy, Chain, Step, StepOutcome, StepProof};
-use super::credential::{Credential, Scan};
-use super::failures::{Budget, SourceKey};
-use super::login_state::LoginState;
-use super::otp::Digits;
-use super::past_outcome::{NameKey, OutcomeNumber, PastOutcome};
-use super::policy::ThrottlePolicy;
-use super::record::UserRecord;
-use super::recovery::{BypassCode, RecoveryCode, RecoverySet};
-use super::request::Request;
-use super::response::{Code, Response, Shape};
-use super::time::UnixTime;
-use super::verdict::Refusal;
+use super::steps::{Chain, Step, StepOutcome, StepProof};
+use crate::verifier::enrollment::{Credential, Scan, UserRecord};
+use crate::verifier::otp::{
+    AnsweredBy, BypassCode, Code, Digits, RecoveryCode, RecoverySet, Response, Shape,
+};
+use crate::verifier::policy::ThrottlePolicy;
+use crate::verifier::reason::Refusal;
+use crate::verifier::request::Request;
+use crate::verifier::state::{Budget, LoginState, NameKey, OutcomeNumber, PastOutcome, SourceKey};
+use crate::verifier::time::UnixTime;
 
 /// One answer, with the time it came.
 #[derive(Debug)]
@@ -36,11 +33,11 @@ pub struct Circumstances<'a> {
     pub another_account: bool,
 }
 
-/// Judges `answers` against the next batch of `chain` and moves `state` to what must be on disk before
-/// anybody learns the outcome.
+/// Judges `answers` against the next batch of `chain` and changes `state` to what must be on disk before the
+/// outcome is reported.
 ///
 /// Unknown, unenrolled and throttled claimants cost the same work as others: every answer is compared with
-/// every candidate before any of it decides.
+/// every candidate before anything is decided.
 #[must_use]
 pub fn judge(
     chain: &Chain,
@@ -50,7 +47,7 @@ pub fn judge(
     circumstances: &Circumstances<'_>,
 ) -> Vec<StepOutcome> {
     let Circumstances { request, now, another_account, .. } = *circumstances;
-    // The record may have changed hands while the claimant was at the prompt.
+    // Checked again: the record may belong to another account by now, while the claimant was at the prompt.
     let another_account = another_account || !record.is_of(request.uid());
     let source = SourceKey::of(request, &state.draw_key);
     state.failures = std::mem::take(&mut state.failures).at(now);
@@ -66,8 +63,8 @@ pub fn judge(
     if wait_seconds > 0 {
         outcomes = refuse_all(outcomes, Refusal::Throttled { wait_seconds });
     } else if outcomes.iter().any(is_filler) {
-        // sshd would refuse this user whatever we say; nobody guessed, so no count of codes moves. What others would
-        // be asked next is asked here too.
+        // sshd will refuse this user in any case and sent no guess, so the counts of codes stay. The charge
+        // as filler moves the draw, so the next prompts are those that other users would see.
         outcomes = refuse_all(outcomes, Refusal::SshdJunk);
         state.failures.charge(source, Budget::Fillers, chain.mark(), now);
     } else {
@@ -78,8 +75,8 @@ pub fn judge(
     outcomes
 }
 
-/// Seconds until these answers are judged. Recovery codes are, at any time, and so are the codes beside a right one: a
-/// wait that others brought about must not make it worthless.
+/// Seconds until these answers are judged. A right recovery code is judged at once, with the other codes of
+/// its chain: otherwise the failures of others could make it worthless.
 fn wait_seconds(
     chain: &Chain,
     outcomes: &[StepOutcome],
@@ -96,8 +93,8 @@ fn wait_seconds(
     budgets_of(outcomes).into_iter().map(wait).max().unwrap_or(0)
 }
 
-/// Writes one failure or, at the end of a whole chain, the success; says whether it was a failure. Codes that were
-/// right stay burnt either way: whoever saw them must not use them (RFC 6238 §5.2).
+/// Records one failure or, at the end of a whole chain, the success; returns whether it was a failure. Right
+/// codes stay used either way: somebody who saw them must not use them (RFC 6238 §5.2).
 fn charge(
     state: &mut LoginState,
     chain: &Chain,
@@ -118,14 +115,13 @@ fn charge(
         }
         return false;
     }
-    #[cfg(not(mfa_fault = "charge-forgotten"))]
     for budget in budgets_of(wrong) {
         state.failures.charge(source, budget, chain.mark(), now);
     }
     true
 }
 
-/// Keeps the outcomes for those who look later.
+/// Keeps the outcomes for `mfa-chain why` and `mfa-chain try`.
 fn keep(
     state: &mut LoginState,
     chain: &Chain,
@@ -160,7 +156,8 @@ fn keep(
     }
 }
 
-/// The budgets that outcomes draw on; that of codes where nothing was answered at all, as after a breach.
+/// The budgets that the outcomes are charged to; the budget of codes if there was no answer, as after a
+/// breach.
 fn budgets_of<'a>(outcomes: impl IntoIterator<Item = &'a StepOutcome>) -> Vec<Budget> {
     let mut budgets = Vec::with_capacity(2);
     for outcome in outcomes {
@@ -187,19 +184,20 @@ fn refuse_all(outcomes: Vec<StepOutcome>, refusal: Refusal) -> Vec<StepOutcome> 
 struct Bench<'a> {
     chain: &'a Chain,
     record: &'a UserRecord,
-    /// As it is after the steps before.
+    /// The state after the earlier steps of the batch.
     state: LoginState,
-    /// When a chain was last passed from where the answers come from, if none was passed from elsewhere since.
+    /// When a chain was last passed from the source of the answers, unless one was passed from elsewhere
+    /// since.
     home: Option<UnixTime>,
     /// Whether the account is known not to be the one that enrolled.
     another_account: bool,
-    /// Whether the bypass code was taken for a step before.
+    /// Whether the bypass code was taken for an earlier step.
     bypassed: bool,
 }
 
 impl Bench<'_> {
     fn judge_step(&mut self, step: &Step, answer: &Answer) -> StepOutcome {
-        let enrolled = self.record.credential(&step.factor).filter(|_| self.chain.is_genuine());
+        let enrolled = self.record.credential(&step.factor).filter(|_| self.chain.can_pass());
         let digits = enrolled.map_or_else(Digits::default, |credential| credential.digits);
         let can_pass = enrolled.is_some() && !self.another_account;
         let (by, verified) = match answer.response.shape(digits) {
@@ -208,9 +206,9 @@ impl Bench<'_> {
             Shape::Recovery(code) => self.judge_recovery_code(&code, can_pass, answer.at),
             Shape::Code(code) => (AnsweredBy::Code, self.judge_code(&code, step, enrolled, answer.at)),
         };
-        // The one place that makes a proof. Someone who has not enrolled the factor passes by no answer.
+        // Only this place makes a proof. A user who has not enrolled the factor passes with no answer.
         let result = match (verified, enrolled) {
-            // What sshd sends says nothing of who is meant.
+            // First, so that filler from sshd gives the same outcome for every user.
             (Err(Refusal::SshdJunk), _) => Err(Refusal::SshdJunk),
             (_, _) if self.another_account => Err(Refusal::AnotherAccount),
             (Ok(()), Some(_)) => Ok(StepProof::assertion(step, self.chain.attempt())),
@@ -231,22 +229,21 @@ impl Bench<'_> {
         let credential = enrolled.or(decoy.as_ref()).ok_or(Refusal::Unenrolled)?;
         let mark = self.state.mark_for(credential);
         let candidates = credential.candidates(step.factor.kind, at, mark.next);
-        // No code can be right, of a time that is void or a counter that is.
+        // Every candidate is void: all are before the first acceptable step, or a reset voided the counter.
         let none_is_good = *candidates.end() < mark.next || mark.next == u64::MAX;
-        // One past the window is the ordinary case of an authenticator that runs ahead and was just used.
+        // `+ 1`: a mark one past the window is normal for an authenticator whose clock is ahead and was just
+        // used.
         let is_far_behind = candidates.end().saturating_add(1) < mark.next;
-        // Looked at whatever was typed and whoever types, so that the time tells nothing: the last accepted code,
-        // which may lie behind the window by now.
+        // The last accepted code may lie behind the window by now, so it is compared separately. It is
+        // compared for every answer and user, so that the time reveals nothing.
         let last = mark.next.saturating_sub(1);
         let is_last = credential.scan(code, last..=last, u64::MAX) == Scan::Replay && self.state.holds(&mark);
         let is_from_source = self.home.is_some_and(|passed_at| passed_at >= mark.used_at);
-        #[cfg(mfa_fault = "replay-uncharged")]
-        let is_from_source = true;
         match credential.scan(code, candidates, mark.next) {
             Scan::Match(moving_factor) => {
-                // Nothing is burnt of a decoy, which nobody holds.
+                // A decoy has no mark to move.
                 if enrolled.is_some() {
-                    self.state.burn_at(mark, moving_factor, at);
+                    self.state.mark_used_at(mark, moving_factor, at);
                 }
                 Ok(())
             }
@@ -261,22 +258,21 @@ impl Bench<'_> {
         }
     }
 
-    /// A code is used up only where the step can pass by it.
-    /// A code is used up only where the step can pass by it.
+    /// Uses up a code only if the step can pass with it.
     fn judge_recovery_code(
         &mut self,
         code: &RecoveryCode,
         can_pass: bool,
         now: UnixTime,
     ) -> (AnsweredBy, Result<(), Refusal>) {
-        // The same work where no set was made, nor a bypass code.
+        // Decoys cost the same work for users without recovery codes or a bypass code.
         let decoy = RecoverySet::decoy();
         let set = self.record.recovery().unwrap_or(&decoy);
         let bypass = self.state.bypass.unwrap_or_else(BypassCode::decoy);
         let (place, is_bypass) = (set.find(code), bypass.is(code));
         let by = if is_bypass { AnsweredBy::BypassCode } else { AnsweredBy::RecoveryCode };
         let taken = match by {
-            // The step is refused for that.
+            // Refused before the code is taken, so the code stays unused.
             _ if !can_pass => Err(Refusal::Unenrolled),
             AnsweredBy::BypassCode => self.take_bypass(bypass, now),
             _ => self.take_recovery_code(set, place, now),
@@ -284,7 +280,7 @@ impl Bench<'_> {
         (by, taken)
     }
 
-    /// It is good for one chain: every step of the one that took it first.
+    /// Takes the bypass code, which is good for every step of the one chain that takes it first.
     fn take_bypass(&mut self, bypass: BypassCode, now: UnixTime) -> Result<(), Refusal> {
         if !bypass.is_in_time(now) {
             return Err(Refusal::Expired);

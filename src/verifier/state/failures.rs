@@ -1,18 +1,18 @@
 //! Failed chains, counted so that nobody can guess on and nobody can be kept out (RFC 4226 §7.3: the limit spans
 //! sessions, so the counts are kept with the login state).
 //!
-//! Each source that a user logged in from lately is a lane of its own; all others share one. Whoever hammers from
-//! elsewhere makes strangers wait, not the user at the usual place. Nobody's success forgives a stranger: that count
-//! falls by one a day alone. In a known lane a success gives back a few tries, of the chain that was passed or an
-//! easier one; so whoever guesses at the user's own place gains little by the user's logins.
+//! Each source that a user logged in from lately is a lane of its own; all others share one. A guesser
+//! elsewhere makes strangers wait, not the user at the usual place. No success forgives a stranger: that count
+//! falls only by one a day. In a known lane a success gives back a few tries, of the chain that was passed or an
+//! easier one; so a guesser at the user's own place gains little by the user's logins.
 
 use std::net::IpAddr;
 
-use super::keyed_hash::keyed_number;
-use super::login_state::DrawKey;
-use super::policy::ThrottlePolicy;
-use super::request::Request;
-use super::time::UnixTime;
+use super::draw_key::DrawKey;
+use crate::verifier::otp::keyed_number;
+use crate::verifier::policy::ThrottlePolicy;
+use crate::verifier::request::Request;
+use crate::verifier::time::UnixTime;
 
 /// The counts of one user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,11 +107,9 @@ impl SourceKey {
                 Err(_) => format!("host {rhost}"),
             },
             (None, Some(ruser)) => format!("user {ruser}"),
-            // One service of this host each, so that whoever guesses at one does not shut the others.
+            // Each service of this host has its own, so that a guesser at one does not shut the others.
             (None, None) => format!("local {}", request.service),
         };
-        #[cfg(mfa_fault = "one-count")]
-        let source = String::new();
         Self(keyed_number(&key.0, &[b"source", source.as_bytes()]))
     }
 

@@ -1,33 +1,31 @@
-//! What a claimant typed, and which shape it has.
+//! The answer of a claimant, and its shape.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::otp::Digits;
+use super::parameters::Digits;
 use super::recovery::RecoveryCode;
 
 /// One answer of a claimant: raw bytes, wiped on drop, never printed.
 pub struct Response(Zeroizing<Vec<u8>>);
 
 impl Response {
-    /// The longest answer that is looked at, in bytes; a longer one has no valid shape. Recovery codes with
-    /// blanks take 29.
+    /// The longest valid answer, in bytes. Recovery codes with blanks take 29.
     pub const MAX_BYTES: usize = 64;
 
-    /// Takes an answer as it came. A longer one is cut to one byte over [`Self::MAX_BYTES`].
+    /// Takes an answer unchanged. A longer one is cut to one byte over [`Self::MAX_BYTES`].
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let kept = bytes.get(..=Self::MAX_BYTES).unwrap_or(bytes);
-        #[cfg(mfa_fault = "bad-guest")]
-        std::mem::forget(kept.to_vec());
         Self(Zeroizing::new(kept.to_vec()))
     }
 
     /// Reads the shape of the answer before any arithmetic on secrets.
     #[must_use]
     pub(crate) fn shape(&self, digits: Digits) -> Shape {
-        // Of a short answer sshd keeps the beginning alone. No code begins like it, so nobody guesses for free.
+        // For a short answer sshd sends only the beginning of its filler. No code begins like the filler, so
+        // no guess is free.
         if !self.0.is_empty() && self.0.iter().zip(SSHD_JUNK).all(|(byte, junk)| byte == junk) {
             return Shape::SshdJunk;
         }
@@ -49,7 +47,7 @@ impl fmt::Debug for Response {
     }
 }
 
-/// What sshd puts in place of every answer of a user whom it will not let in (`fake_password` in its
+/// The filler that sshd sends instead of the answers of a user whom it bars (`fake_password` in its
 /// auth-pam.c), repeated or cut to the typed length.
 const SSHD_JUNK: &[u8] = b"\x08\n\r\x7f";
 
@@ -59,7 +57,7 @@ pub(crate) enum Shape {
     Code(Code),
     /// 24 characters of base32.
     Recovery(RecoveryCode),
-    /// sshd bars this user and sent its filler.
+    /// The filler of sshd, which bars this user.
     SshdJunk,
     /// Anything else.
     Malformed,
@@ -71,7 +69,7 @@ pub(crate) struct Code(Zeroizing<Vec<u8>>);
 impl Code {
     /// The digits as text.
     pub(crate) fn as_str(&self) -> &str {
-        // Only ASCII digits are ever stored; the empty text matches no code.
+        // Holds only ASCII digits, so this never fails; the empty text matches no code.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use super::draw::DrawSeed;
-use super::failures::ChainMark;
-use super::odds::hardness;
-use super::policy::{ChainSpec, Factor, FactorId, Mode, OnWrongCode};
-use super::ports::Committed;
-use super::verdict::{DenyReason, Refusal};
+use crate::verifier::attempt_id::AttemptId;
+use crate::verifier::otp::AnsweredBy;
+use crate::verifier::policy::{ChainSpec, Factor, FactorId, Mode, OnWrongCode, hardness};
+use crate::verifier::ports::Committed;
+use crate::verifier::reason::{DenyReason, Refusal};
+use crate::verifier::state::ChainMark;
 
 /// One step of a chain: a factor at a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +22,11 @@ pub struct Step {
 /// A chain in progress: the steps that are right, the one expected, the ones after it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Chain {
-    attempt: u64,
+    user: String,
+    name: String,
+    attempt: AttemptId,
     mark: ChainMark,
-    genuine: bool,
+    can_pass: bool,
     on_wrong_code: OnWrongCode,
     proven: Vec<StepProof>,
     recovered: bool,
@@ -33,19 +36,19 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Begins the chain of attempt number `attempt`: the first `required_steps` factors that the user has
-    /// enrolled, or the draw of this attempt among them. A user with fewer enrolled gets a chain over all
-    /// factors of the policy that looks the same and can't be passed.
+    /// Begins the chain of `attempt`: the first `required_steps` factors that the user has
+    /// enrolled, or the draw of this attempt among them. A user with fewer gets a chain over all factors of
+    /// the policy, which looks the same and can't be passed.
     #[must_use]
     pub fn begin(
         spec: &ChainSpec,
         is_enrolled: impl Fn(&Factor) -> bool,
-        attempt: u64,
+        attempt: AttemptId,
         seed: &DrawSeed<'_>,
     ) -> Option<Self> {
         let mine: Vec<&Factor> = spec.factors().filter(|factor| is_enrolled(factor)).collect();
-        let genuine = mine.len() >= spec.required_steps();
-        let pool = if genuine { mine } else { spec.factors().collect() };
+        let can_pass = mine.len() >= spec.required_steps();
+        let pool = if can_pass { mine } else { spec.factors().collect() };
         let places = match spec.mode() {
             Mode::Fixed => (0..spec.required_steps()).collect(),
             Mode::Random => seed.select(pool.len(), spec.required_steps()),
@@ -59,13 +62,32 @@ impl Chain {
         let on_wrong_code = spec.on_wrong_code();
         let proven = Vec::new();
         let (recovered, bypassed) = (false, false);
-        Some(Self { attempt, mark, genuine, on_wrong_code, proven, recovered, bypassed, expected, rest })
+        let (user, name) = (seed.user().to_owned(), spec.name().to_owned());
+        Some(Self {
+            user,
+            name,
+            attempt,
+            mark,
+            can_pass,
+            on_wrong_code,
+            proven,
+            recovered,
+            bypassed,
+            expected,
+            rest,
+        })
     }
 
     /// Whether the user has enrolled what the chain asks for; any other chain ends in a denial.
     #[must_use]
-    pub const fn is_genuine(&self) -> bool {
-        self.genuine
+    pub const fn can_pass(&self) -> bool {
+        self.can_pass
+    }
+
+    /// Its name in the policy.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// How many steps there are in all.
@@ -74,7 +96,7 @@ impl Chain {
         self.proven.len().saturating_add(1).saturating_add(self.rest.len())
     }
 
-    /// The steps that are judged together next: the expected one under `reset`, all that remain under
+    /// The steps that are judged together next: the expected step under `reset`, all remaining steps under
     /// `conceal`.
     pub fn next_batch(&self) -> impl Iterator<Item = &Step> {
         let more = match self.on_wrong_code {
@@ -90,13 +112,13 @@ impl Chain {
         self.mark
     }
 
-    /// Whether a recovery or bypass code stood in for a step before.
+    /// Whether a recovery or bypass code answered an earlier step.
     #[must_use]
     pub const fn is_recovered(&self) -> bool {
         self.recovered
     }
 
-    /// Whether a bypass code stood in for a step of this very chain; it may then do so for the others.
+    /// Whether the bypass code answered an earlier step of this chain; it may then answer the others too.
     #[must_use]
     pub const fn is_bypassed(&self) -> bool {
         self.bypassed
@@ -114,9 +136,9 @@ impl Chain {
         &self.expected
     }
 
-    /// Its attempt number.
+    /// Which attempt it is of.
     #[must_use]
-    pub const fn attempt(&self) -> u64 {
+    pub const fn attempt(&self) -> AttemptId {
         self.attempt
     }
 
@@ -125,7 +147,7 @@ impl Chain {
     pub fn advance(mut self, outcomes: Committed<Vec<StepOutcome>>) -> Progress {
         for outcome in outcomes.into_inner() {
             let proof = match outcome.result {
-                Ok(proof) if proof.proves(&self.expected, self.attempt) && self.genuine => proof,
+                Ok(proof) if proof.proves(&self.expected, self.attempt) && self.can_pass => proof,
                 Ok(_) => return Progress::Reset(DenyReason::Breach),
                 Err(refusal) => return Progress::Reset(DenyReason::Step(refusal)),
             };
@@ -133,7 +155,8 @@ impl Chain {
             self.recovered |= outcome.by != AnsweredBy::Code;
             self.bypassed |= outcome.by == AnsweredBy::BypassCode;
             if self.rest.is_empty() {
-                return Progress::Complete(ChainProof { attempt: self.attempt, steps: self.proven });
+                let Self { user, name: chain, attempt, proven: steps, .. } = self;
+                return Progress::Complete(ChainProof { user, chain, attempt, steps });
             }
             self.expected = self.rest.remove(0);
         }
@@ -173,45 +196,22 @@ impl StepOutcome {
     }
 }
 
-/// What a step was answered with, by the shape of what was typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AnsweredBy {
-    /// A code of the factor, or anything that is no recovery code.
-    Code,
-    /// A recovery code, or what looks like one.
-    RecoveryCode,
-    /// The bypass code that was handed out with a reset of the login state.
-    BypassCode,
-}
-
-impl AnsweredBy {
-    /// Its word in the log; `None` for the ordinary case.
-    #[must_use]
-    pub const fn word(self) -> Option<&'static str> {
-        match self {
-            Self::Code => None,
-            Self::RecoveryCode => Some("recovery-code"),
-            Self::BypassCode => Some("bypass-code"),
-        }
-    }
-}
-
 /// Proof that the answer to one step of one attempt was right.
 #[derive(Debug, PartialEq, Eq)]
 pub struct StepProof {
-    attempt: u64,
+    attempt: AttemptId,
     number: usize,
     factor: FactorId,
 }
 
 impl StepProof {
-    /// Asserts that the answer to `step` of `attempt` was verified, was not used before, and is burnt in the
-    /// state that goes to disk. Only [`judge`](super::judge) may.
-    pub(super) fn assertion(step: &Step, attempt: u64) -> Self {
+    /// Asserts that the answer to `step` of `attempt` was verified, was not used before, and is marked as
+    /// used in the state that goes to disk. Only [`judge`](super::judge) may call this.
+    pub(super) fn assertion(step: &Step, attempt: AttemptId) -> Self {
         Self { attempt, number: step.number, factor: step.factor.id.clone() }
     }
 
-    fn proves(&self, step: &Step, attempt: u64) -> bool {
+    fn proves(&self, step: &Step, attempt: AttemptId) -> bool {
         self.attempt == attempt && self.number == step.number && self.factor == step.factor.id
     }
 }
@@ -219,24 +219,38 @@ impl StepProof {
 /// Proof that every step of one attempt was right, in order. Only [`Chain::advance`] makes one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ChainProof {
-    attempt: u64,
+    user: String,
+    chain: String,
+    attempt: AttemptId,
     steps: Vec<StepProof>,
 }
 
 impl ChainProof {
+    /// The user who passed, by the account's own name. Log in this user, not the typed name.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The chain of the policy that was passed.
+    #[must_use]
+    pub fn chain(&self) -> &str {
+        &self.chain
+    }
+
     /// The factors proven, in the order of the steps.
     pub fn factors(&self) -> impl Iterator<Item = &FactorId> {
         self.steps.iter().map(|proof| &proof.factor)
     }
 
-    /// The attempt number.
+    /// Which attempt passed it.
     #[must_use]
-    pub const fn attempt(&self) -> u64 {
+    pub const fn attempt(&self) -> AttemptId {
         self.attempt
     }
 }
 
-/// An answer came for a step that was not the expected one. The attempt is over.
+/// An answer came for a step other than the expected one. The attempt is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainBreached {
     /// The factor that was expected.

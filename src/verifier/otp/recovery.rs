@@ -1,11 +1,12 @@
-//! Recovery codes: look-up secrets (NIST SP 800-63B §3.1.2) for the day an authenticator is lost.
+//! Recovery codes: look-up secrets (NIST SP 800-63B §3.1.2) for users who lost an authenticator.
 
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use zeroize::Zeroizing;
 
+use super::entropy::{NoRandomness, fill};
 use super::keyed_hash::keyed_hash;
 use super::secret::{decode_base32, encode_base32};
-use super::time::UnixTime;
+use crate::verifier::time::UnixTime;
 
 /// One recovery code: 120 bits from the kernel, so that a fast salted hash protects it. Wiped on drop.
 #[derive(PartialEq, Eq)]
@@ -15,6 +16,20 @@ impl RecoveryCode {
     /// Its length: 120 bits.
     pub const BYTES: usize = 15;
     const LETTERS: usize = 24;
+
+    /// A new code of 120 random bits, and its hash.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRandomness`] when the kernel gives no random bytes.
+    pub fn random() -> Result<(Self, RecoveryHash), NoRandomness> {
+        let (mut bytes, mut salt) = (Zeroizing::new([0; Self::BYTES]), [0; 16]);
+        fill(bytes.as_mut_slice())?;
+        fill(&mut salt)?;
+        let code = Self(bytes);
+        let hash = RecoveryHash::of(&code, salt);
+        Ok((code, hash))
+    }
 
     /// Makes a code of random bytes.
     #[must_use]
@@ -56,7 +71,7 @@ impl std::fmt::Debug for RecoveryCode {
     }
 }
 
-/// What is kept of a recovery code: a salt and HMAC-SHA-256 under it.
+/// The stored form of a recovery code: a salt, and HMAC-SHA-256 with the salt as key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecoveryHash {
     /// Random, one per code.
@@ -88,11 +103,30 @@ impl RecoverySet {
     /// The most codes a set can hold: one bit each in the login state.
     pub const MAX_CODES: usize = 64;
 
-    /// A set with its random `id`, which ties the used-marks of the login state to it. `None` without codes
-    /// or beyond [`Self::MAX_CODES`].
+    /// A set with its random `id`, which links the used marks of the login state to this set. `None` without
+    /// codes or beyond [`Self::MAX_CODES`].
     #[must_use]
     pub fn new(id: u64, hashes: Vec<RecoveryHash>) -> Option<Self> {
         (1..=Self::MAX_CODES).contains(&hashes.len()).then_some(Self { id, hashes })
+    }
+
+    /// A new set of `count` codes, and the codes. `None` for no code or more than [`Self::MAX_CODES`].
+    ///
+    /// # Errors
+    ///
+    /// [`NoRandomness`] when the kernel gives no random bytes.
+    pub fn random(count: usize) -> Result<Option<(Self, Vec<RecoveryCode>)>, NoRandomness> {
+        if count > Self::MAX_CODES {
+            return Ok(None);
+        }
+        let (mut codes, mut hashes, mut id) = (Vec::new(), Vec::new(), [0; 8]);
+        for _ in 0..count {
+            let (code, hash) = RecoveryCode::random()?;
+            codes.push(code);
+            hashes.push(hash);
+        }
+        fill(&mut id)?;
+        Ok(Self::new(u64::from_le_bytes(id), hashes).map(|set| (set, codes)))
     }
 
     /// The random number that names this set.
@@ -101,13 +135,13 @@ impl RecoverySet {
         self.id
     }
 
-    /// What is kept of the codes.
+    /// The stored hashes of the codes.
     #[must_use]
     pub fn hashes(&self) -> &[RecoveryHash] {
         &self.hashes
     }
 
-    /// The place of `code` in this set. Every entry is compared, so the time tells nothing of the place.
+    /// The place of `code` in this set. Every entry is compared, so the time reveals nothing about the place.
     pub(crate) fn find(&self, code: &RecoveryCode) -> Option<u32> {
         let mut found = u32::MAX;
         for (place, hash) in (0_u32..).zip(&self.hashes) {
@@ -116,31 +150,31 @@ impl RecoverySet {
         (found != u32::MAX).then_some(found)
     }
 
-    /// Ten hashes that no code has, for the same work where nobody is enrolled.
+    /// Ten hashes that no code has, for the same work if the user has no recovery codes.
     pub(crate) fn decoy() -> Self {
         Self { id: 0, hashes: vec![RecoveryHash { salt: [0; 16], hash: [0; 32] }; 10] }
     }
 }
 
-/// What is kept of a code that an administrator hands out once, where all others of a user are void. It has the shape
-/// of a recovery code and stands in for every step of one chain.
+/// The stored form of the bypass code: a code for one login that an administrator gives to a user whose other
+/// codes are void. It has the shape of a recovery code and answers every step of one chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BypassCode {
-    /// What the code is known by.
+    /// The hash of the code.
     pub hash: RecoveryHash,
     /// When it was made.
     pub made_at: UnixTime,
-    /// From when on it is void.
+    /// When it becomes void.
     pub expires_at: UnixTime,
     /// When a chain took it.
     pub used_at: Option<UnixTime>,
 }
 
 impl BypassCode {
-    /// How long one is good, in seconds.
+    /// How long a bypass code is good, in seconds.
     pub const SECONDS: u64 = 86_400;
 
-    /// The code that has `hash`, good from `now` on for a day.
+    /// The code with `hash`, good for a day from `now` on.
     #[must_use]
     pub const fn new(hash: RecoveryHash, now: UnixTime) -> Self {
         Self { hash, made_at: now, expires_at: now.plus_seconds(Self::SECONDS), used_at: None }
@@ -150,13 +184,13 @@ impl BypassCode {
         self.hash.matches(code).into()
     }
 
-    /// Whether it is good at `now`. A clock that was turned back makes nothing last longer.
+    /// Whether it is good at `now`. If the clock was turned back before it was made, it is not good.
     #[must_use]
     pub fn is_in_time(&self, now: UnixTime) -> bool {
         self.made_at <= now && now < self.expires_at
     }
 
-    /// One that nobody has, for the same work where none was made.
+    /// A code that no user has, for the same work if none was made.
     pub(crate) fn decoy() -> Self {
         let hash = RecoveryHash { salt: [0; 16], hash: [0; 32] };
         Self { hash, made_at: UnixTime::default(), expires_at: UnixTime::default(), used_at: None }

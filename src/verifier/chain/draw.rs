@@ -2,11 +2,11 @@
 
 use std::num::NonZero;
 
-use super::keyed_hash::{keyed_hash, keyed_number};
-use super::login_state::DrawKey;
+use crate::verifier::otp::{keyed_hash, keyed_number};
+use crate::verifier::state::DrawKey;
 
-/// What a draw follows from: the user's draw key, the user, the lane, its draw number and the chain. The same seed gives
-/// the same draw, so hanging up and reconnecting does not re-roll it; and what one lane does moves no draw of another.
+/// The input of a draw: the user's draw key, the user, the lane, its draw number and the chain. The same seed
+/// gives the same draw, so reconnecting does not re-roll it, and one lane never changes the draw of another.
 pub struct DrawSeed<'a> {
     key: &'a DrawKey,
     user: &'a str,
@@ -15,10 +15,16 @@ pub struct DrawSeed<'a> {
 }
 
 impl<'a> DrawSeed<'a> {
-    /// The seed of the draw that [`FailureCounts::draw`](super::failures::FailureCounts::draw) says.
+    /// The seed of the draw that [`FailureCounts::draw`](crate::verifier::state::FailureCounts::draw) says.
     #[must_use]
     pub const fn new(key: &'a DrawKey, user: &'a str, draw: (u64, u64), chain: &'a str) -> Self {
         Self { key, user, draw, chain }
+    }
+
+    /// Whose draw it is.
+    #[must_use]
+    pub const fn user(&self) -> &str {
+        self.user
     }
 
     /// The name of the chain as it is stored.
@@ -40,7 +46,7 @@ impl<'a> DrawSeed<'a> {
         drawn
     }
 
-    /// Made for a draw alone: a fixed chain needs none.
+    /// Created only for a draw: a fixed chain needs none.
     fn hash(&self) -> [u8; 32] {
         let Self { key, user, draw: (lane, number), chain } = self;
         let (lane, number) = (lane.to_le_bytes(), number.to_le_bytes());

@@ -1,13 +1,14 @@
 //! What changes at login: replay marks, failures, the attempt number.
 
-use super::credential::{Credential, CredentialId, MovingFactor};
+use super::draw_key::DrawKey;
 use super::failures::FailureCounts;
 use super::past_outcome::PastOutcome;
-use super::record::UserRecord;
-use super::recovery::{BypassCode, RecoverySet};
-use super::time::UnixTime;
+use crate::verifier::enrollment::{Credential, CredentialId, OtpType, UserRecord};
+use crate::verifier::otp::{BypassCode, RecoverySet};
+use crate::verifier::policy::FactorKind;
+use crate::verifier::time::UnixTime;
 
-/// The changing half of an enrolment. Written at every judgement, before its outcome is told.
+/// The changing half of an enrollment. Written at every judgement, before its outcome is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoginState {
     /// Random, made with the state: what makes draws unpredictable.
@@ -20,22 +21,12 @@ pub struct LoginState {
     pub marks: Vec<ReplayMark>,
     /// Which recovery codes are used.
     pub recovery: RecoveryMarks,
-    /// When an administrator made the state anew, if one did: codes that the lost one may have seen are void.
+    /// When an administrator replaced a lost state, if one did: codes that the lost one may have seen are void.
     pub reset_at: Option<UnixTime>,
     /// The code that was handed out with that.
     pub bypass: Option<BypassCode>,
     /// The last outcomes, the newest last.
     pub outcomes: Vec<PastOutcome>,
-}
-
-/// The key of a user's draws: 256 random bits.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct DrawKey(pub [u8; 32]);
-
-impl std::fmt::Debug for DrawKey {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("DrawKey([redacted])")
-    }
 }
 
 /// What a credential's codes were last good for.
@@ -72,7 +63,7 @@ impl LoginState {
 
     /// How many time steps are void after a reset: the present one, and as many as the widest window of a policy
     /// reaches.
-    pub const VOID_STEPS: u64 = 11;
+    pub const VOID_STEPS: u64 = 1 + FactorKind::WIDEST_WINDOW as u64;
 
     /// The state that takes the place of a lost one. What that knew is replaced by the safe assumption: codes of the
     /// present are used, so are all recovery codes, and no counter is good until two codes in a row have shown where
@@ -91,7 +82,7 @@ impl LoginState {
     }
 
     /// The lowest time step or counter that may still be accepted of `credential`: neither one at or before
-    /// the last accepted one (RFC 6238 §5.2), nor one that its enrolment used.
+    /// the last accepted one (RFC 6238 §5.2), nor one that its enrollment used.
     #[must_use]
     pub fn next_acceptable(&self, credential: &Credential) -> u64 {
         self.mark_for(credential).next
@@ -100,7 +91,7 @@ impl LoginState {
     /// What `credential`'s codes are good for now, whether it was used yet or not.
     pub(crate) fn mark_for(&self, credential: &Credential) -> ReplayMark {
         let mark = self.mark_or_none(credential);
-        if mark.by_reset && credential.moving == MovingFactor::Hotp {
+        if mark.by_reset && credential.otp_type == OtpType::Hotp {
             return ReplayMark { next: u64::MAX, ..mark };
         }
         mark
@@ -126,18 +117,18 @@ impl LoginState {
         self.marks.iter().find(|mark| mark.credential == credential)
     }
 
-    /// Whether `mark` is kept as it is: what it says was accepted in a login, not by an enrolment or a reset.
+    /// Whether `mark` is kept as it is: what it says was accepted in a login, not by an enrollment or a reset.
     pub(crate) fn holds(&self, mark: &ReplayMark) -> bool {
         !mark.by_reset && self.mark(mark.credential) == Some(mark)
     }
 
     /// Burns `moving_factor` and everything before it.
-    pub fn burn(&mut self, credential: &Credential, moving_factor: u64, now: UnixTime) {
-        self.burn_at(self.mark_for(credential), moving_factor, now);
+    pub fn mark_used(&mut self, credential: &Credential, moving_factor: u64, now: UnixTime) {
+        self.mark_used_at(self.mark_for(credential), moving_factor, now);
     }
 
     /// The same where the mark is at hand.
-    pub(crate) fn burn_at(&mut self, mark: ReplayMark, moving_factor: u64, now: UnixTime) {
+    pub(crate) fn mark_used_at(&mut self, mark: ReplayMark, moving_factor: u64, now: UnixTime) {
         let next = mark.next.max(moving_factor.saturating_add(1));
         self.put_mark(ReplayMark { next, used_at: now, by_reset: false, ..mark });
     }

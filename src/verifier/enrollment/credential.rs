@@ -6,28 +6,26 @@ use std::ops::RangeInclusive;
 use subtle::{Choice, ConditionallySelectable};
 use totp_rs::{Builder, Totp};
 
-use super::keyed_hash::keyed_number;
-use super::otp::{Algorithm, Digits, Period};
-use super::policy::{FactorId, FactorKind};
+use crate::verifier::otp::{Algorithm, Digits, Period, keyed_number};
+use crate::verifier::policy::{FactorId, FactorKind};
 
-use super::response::{Code, Response, Shape};
-use super::secret::SharedSecret;
-use super::time::UnixTime;
+use crate::verifier::otp::{Code, Response, Shape, SharedSecret};
+use crate::verifier::time::UnixTime;
 
 /// An authenticator of one user, bound to a factor of the policy.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Credential {
-    /// The factor it answers to.
+    /// Its factor.
     pub factor: FactorId,
     /// What moves its codes.
-    pub moving: MovingFactor,
+    pub otp_type: OtpType,
     /// The HMAC's hash function.
     pub algorithm: Algorithm,
     /// The length of its codes.
     pub digits: Digits,
     /// The key.
     pub secret: SharedSecret,
-    /// The lowest time step or counter that may be accepted: those that the enrolment itself used are past.
+    /// The lowest time step or counter that may be accepted: the enrollment itself used the earlier ones.
     pub first: u64,
     /// When it was enrolled.
     pub enrolled_at: UnixTime,
@@ -35,20 +33,29 @@ pub struct Credential {
 
 /// What moves the codes of a credential (RFC 6238 §1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MovingFactor {
+pub enum OtpType {
     /// The time, in steps of this length.
     Totp(Period),
     /// A counter.
     Hotp,
 }
 
-impl MovingFactor {
+impl OtpType {
     /// `totp` or `hotp`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Totp(_) => "totp",
             Self::Hotp => "hotp",
+        }
+    }
+
+    /// The length of a time step, in seconds; 0 for a counter.
+    #[must_use]
+    pub const fn period_seconds(self) -> u64 {
+        match self {
+            Self::Totp(period) => period.seconds(),
+            Self::Hotp => 0,
         }
     }
 
@@ -63,7 +70,7 @@ impl MovingFactor {
 }
 
 /// A name for a credential that follows from its key, so that enrolling a key again keeps its replay marks.
-/// Stored beside the marks; tells nothing about the key.
+/// Stored beside the marks; reveals nothing about the key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CredentialId(u64);
 
@@ -88,32 +95,60 @@ impl fmt::Debug for CredentialId {
 }
 
 impl Credential {
+    /// An authenticator for `factor` with the parameters that every app assumes: SHA-1, 6 digits. All of its codes are
+    /// good, from the first time step or counter on.
+    #[must_use]
+    pub fn new(factor: FactorId, otp_type: OtpType, secret: SharedSecret) -> Self {
+        Self {
+            factor,
+            otp_type,
+            algorithm: Algorithm::default(),
+            digits: Digits::default(),
+            secret,
+            first: 0,
+            enrolled_at: UnixTime::default(),
+        }
+    }
+
+    /// A copy with its secret.
+    pub(crate) fn copied(&self) -> Self {
+        Self { factor: self.factor.clone(), secret: self.secret.copied(), ..*self }
+    }
+
     /// Its name in the login state.
     #[must_use]
     pub fn id(&self) -> CredentialId {
-        let (kind, period) = match self.moving {
-            MovingFactor::Totp(period) => (b't', period.seconds()),
-            MovingFactor::Hotp => (b'h', 0),
+        let (kind, period) = match self.otp_type {
+            OtpType::Totp(period) => (b't', period.seconds()),
+            OtpType::Hotp => (b'h', 0),
         };
         let parts: [&[u8]; 3] = [b"mfa-chain credential v1", &[kind], &period.to_le_bytes()];
         CredentialId(keyed_number(self.secret.expose(), &parts))
     }
 
+    /// Whether both make the same codes: the keys are equal, or HMAC treats them as equal.
+    #[must_use]
+    pub fn shares_its_key_with(&self, other: &Self) -> bool {
+        self.secret == other.secret
+            || self.algorithm == other.algorithm
+                && self.secret.for_hmac(self.algorithm) == other.secret.for_hmac(other.algorithm)
+    }
+
     /// The time step (RFC 6238 §4.2 `T`) at `time`; `None` for a counter.
     #[must_use]
     pub fn step_at(&self, time: UnixTime) -> Option<u64> {
-        match self.moving {
-            MovingFactor::Totp(period) => time.seconds().checked_div(period.seconds()),
-            MovingFactor::Hotp => None,
+        match self.otp_type {
+            OtpType::Totp(period) => time.seconds().checked_div(period.seconds()),
+            OtpType::Hotp => None,
         }
     }
 
     /// When the time step `step` begins; `None` for a counter.
     #[must_use]
     pub(crate) fn time_of(&self, step: u64) -> Option<UnixTime> {
-        match self.moving {
-            MovingFactor::Totp(period) => Some(UnixTime::from_seconds(step.saturating_mul(period.seconds()))),
-            MovingFactor::Hotp => None,
+        match self.otp_type {
+            OtpType::Totp(period) => Some(UnixTime::from_seconds(step.saturating_mul(period.seconds()))),
+            OtpType::Hotp => None,
         }
     }
 
@@ -124,36 +159,30 @@ impl Credential {
     }
 
     /// Compares `code` with the code of every candidate. Candidates below `next` are compared too, so that a
-    /// replay is known as one, and never accepted.
+    /// replay is recognized; they are never accepted.
     pub(crate) fn scan(&self, code: &Code, candidates: RangeInclusive<u64>, next: u64) -> Scan {
         let calculator = self.calculator();
-        let (mut fresh, mut fresh_at, mut stale) = (Choice::from(0), 0, Choice::from(0));
+        let (mut unused, mut unused_at, mut used) = (Choice::from(0), 0, Choice::from(0));
         // No early exit, and the highest match wins: the same digits can belong to two steps of one window,
         // and recording the lower one would leave the code usable a second time.
         for candidate in candidates {
             let hit = Choice::from(u8::from(calculator.check(code.as_str(), candidate).is_some()));
-            // The very last one is never new: nothing could stand after it, so it would stay good for ever. It is
-            // also where the counter of a token stands that a reset made void.
+            // `u64::MAX` is never accepted: no higher mark could void its code. It also marks the counter of
+            // a token that a reset made void.
             let new = Choice::from(u8::from(candidate >= next && candidate < u64::MAX));
-            #[cfg(mfa_fault = "last-code-alone")]
-            let new = Choice::from(u8::from(candidate.wrapping_add(1) != next)) | new;
-            fresh_at.conditional_assign(&candidate, hit & new);
-            fresh |= hit & new;
-            stale |= hit & !new;
-            #[cfg(mfa_fault = "early-exit")]
-            if bool::from(hit & new) {
-                break;
-            }
+            unused_at.conditional_assign(&candidate, hit & new);
+            unused |= hit & new;
+            used |= hit & !new;
         }
-        match (bool::from(fresh), bool::from(stale)) {
-            (true, _) => Scan::Match(fresh_at),
+        match (bool::from(unused), bool::from(used)) {
+            (true, _) => Scan::Match(unused_at),
             (false, true) => Scan::Replay,
             (false, false) => Scan::NoMatch,
         }
     }
 
-    /// The highest of `candidates` whose code was answered: how an enrolment proves its authenticator. Says
-    /// nothing about whether the code was used before.
+    /// The highest of `candidates` with this code; for the proof of an enrollment. Does not check whether the
+    /// code was used before.
     #[must_use]
     pub fn matching(&self, answer: &Response, candidates: RangeInclusive<u64>) -> Option<u64> {
         let Shape::Code(code) = answer.shape(self.digits) else { return None };
@@ -163,8 +192,16 @@ impl Credential {
         }
     }
 
-    /// The time steps or counters that are looked at for an answer that came at `time`, when `next` is the
-    /// lowest that may still be accepted.
+    /// The one of `candidates` nearest to `present` whose code was answered. Of two as near, the later one.
+    #[must_use]
+    pub fn nearest(&self, answer: &Response, candidates: RangeInclusive<u64>, present: u64) -> Option<u64> {
+        let matching =
+            candidates.filter(|candidate| self.matching(answer, *candidate..=*candidate).is_some());
+        matching.min_by_key(|candidate| (candidate.abs_diff(present), std::cmp::Reverse(*candidate)))
+    }
+
+    /// The time steps or counters to compare for an answer at `time`; `next` is the lowest that may still be
+    /// accepted.
     #[must_use]
     pub(crate) fn candidates(&self, kind: FactorKind, time: UnixTime, next: u64) -> RangeInclusive<u64> {
         match (kind, self.step_at(time)) {
@@ -172,12 +209,12 @@ impl Credential {
                 let window = u64::from(window);
                 step.saturating_sub(window)..=step.saturating_add(window)
             }
-            // One counter back, so that the log can tell a replay from a wrong code. Look-ahead `s` means `s`
-            // codes (RFC 4226 §7.4).
+            // Starts one counter back, so that the log can distinguish a replay from a wrong code. Look-ahead
+            // `s` means `s` codes (RFC 4226 §7.4).
             (FactorKind::Hotp { look_ahead }, None) => {
                 next.saturating_sub(1)..=next.saturating_add(u64::from(look_ahead).saturating_sub(1))
             }
-            // A kind that does not fit is looked at nowhere.
+            // No candidates if the kinds differ.
             (FactorKind::Totp { .. }, None) | (FactorKind::Hotp { .. }, Some(_)) =>
             {
                 #[allow(clippy::reversed_empty_ranges)]
@@ -186,22 +223,14 @@ impl Credential {
         }
     }
 
-    /// A credential nobody holds, for the same work where nobody is enrolled.
+    /// A credential that no user holds, for the same work if the user is not enrolled.
     pub(crate) fn decoy(factor: FactorId, kind: FactorKind) -> Option<Self> {
-        let moving = match kind {
-            FactorKind::Totp { .. } => MovingFactor::Totp(Period::default()),
-            FactorKind::Hotp { .. } => MovingFactor::Hotp,
+        let otp_type = match kind {
+            FactorKind::Totp { .. } => OtpType::Totp(Period::default()),
+            FactorKind::Hotp { .. } => OtpType::Hotp,
         };
         let bytes = zeroize::Zeroizing::new(vec![0; SharedSecret::RECOMMENDED_BYTES]);
-        Some(Self {
-            factor,
-            moving,
-            algorithm: Algorithm::default(),
-            digits: Digits::default(),
-            secret: SharedSecret::from_bytes(bytes).ok()?,
-            first: 0,
-            enrolled_at: UnixTime::default(),
-        })
+        Some(Self::new(factor, otp_type, SharedSecret::from_bytes(bytes).ok()?))
     }
 
     /// totp-rs with a step of one "second", so that its time is the moving factor itself: RFC 6238 §4.2 is
@@ -221,12 +250,12 @@ impl Credential {
     }
 }
 
-/// What a scan of all candidates found.
+/// The result of a scan of all candidates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scan {
-    /// The code of this time step or counter, not used before.
+    /// The unused code of this time step or counter.
     Match(u64),
-    /// A code of the window that was used, or that is older than a used one.
+    /// A code of the window that was used, or is older than a used one.
     Replay,
     /// No code of the window.
     NoMatch,

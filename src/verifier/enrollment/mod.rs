@@ -1,0 +1,15 @@
+//! The enrollment of a user, and the proof of a new authenticator.
+
+mod authenticator;
+mod credential;
+pub mod otpauth;
+mod proof;
+mod record;
+mod subscriber;
+
+pub use authenticator::Authenticator;
+pub(crate) use credential::Scan;
+pub use credential::{Credential, CredentialId, OtpType};
+pub use proof::{Misfit, Proof, consecutive, proof};
+pub use record::{InvalidRecord, UserRecord, same_account};
+pub use subscriber::Subscriber;
