@@ -1,15 +1,15 @@
-//! The public key that sshd accepted in this connection, as sshd itself says it.
+//! The public key that sshd accepted in this connection, as sshd reports it.
 
 use std::ffi::{CStr, c_char};
 use std::path::Path;
 
 use ::pam::module::PamHandle;
 
-/// sshd accepted a public key before it asked PAM. Made in one place, from what sshd itself put into the PAM
-/// environment; the success of an exempt login needs one.
+/// Proof that sshd accepted a public key before it called PAM. Only [`Self::shown_by_sshd`] makes one, from
+/// what sshd put into the PAM environment. An exempt login succeeds only with this proof.
 #[derive(Debug)]
 pub struct AcceptedKey {
-    // Nobody else can make one.
+    // Private, so that no other module can make one.
     _made_here: (),
 }
 
@@ -18,16 +18,9 @@ impl AcceptedKey {
     ///
     /// # Errors
     ///
-    /// [`NoAcceptedKey`]: the process is not sshd, so the variable may come from anybody, or sshd names no key.
+    /// [`NoAcceptedKey`]: the process is not sshd, so any program may have set the variable, or sshd names no
+    /// key.
     pub fn shown_by_sshd(handle: &mut PamHandle) -> Result<Self, NoAcceptedKey> {
-        #[cfg(mfa_fault = "exempt-without-key")]
-        return Ok(Self { _made_here: () });
-        #[cfg(not(mfa_fault = "exempt-without-key"))]
-        Self::named_by_sshd(handle)
-    }
-
-    #[cfg_attr(mfa_fault = "exempt-without-key", allow(dead_code))]
-    fn named_by_sshd(handle: &mut PamHandle) -> Result<Self, NoAcceptedKey> {
         if !runs_in_sshd() {
             return Err(NoAcceptedKey::NotSshd);
         }
@@ -46,12 +39,12 @@ pub enum NoAcceptedKey {
 }
 
 impl NoAcceptedKey {
-    /// What it is and how to cure it, for the log.
+    /// What is missing and what the administrator can do, for the log.
     #[must_use]
     pub const fn detail(self) -> &'static str {
         match self {
             Self::NotSshd => {
-                "exempt=publickey counts in sshd alone, and this program is another one; the other lines of the \
+                "exempt=publickey counts only in sshd, and this program is not sshd; the other lines of the \
                  stack decide; take the argument out of this line"
             }
             Self::NotNamed => {
@@ -64,10 +57,10 @@ impl NoAcceptedKey {
 
 /// Whether this process is an sshd that root started.
 ///
-/// The service name proves nothing, for every program chooses its own. Two things can't be chosen without being
-/// root: all three user ids 0, which no set-user-id program has in the hands of a user, and the file that the
-/// kernel says is being run. sshd writes `SSH_AUTH_INFO_0` before it calls PAM, over whatever stood there, so
-/// only modules before ours in the same stage could have changed it, and root wrote that stack.
+/// The service name proves nothing, because every program chooses its own. Only root can fake these two: all
+/// three user ids are 0, which never holds in a set-user-id program that another user started, and the kernel
+/// names sshd as the running file. sshd overwrites `SSH_AUTH_INFO_0` before it calls PAM, so only earlier
+/// modules of the same stage could have changed the variable, and root wrote that stack.
 #[must_use]
 pub fn runs_in_sshd() -> bool {
     let ids = nix::unistd::getresuid();
@@ -75,8 +68,8 @@ pub fn runs_in_sshd() -> bool {
     is_root && std::fs::read_link("/proc/self/exe").is_ok_and(|program| is_sshd(&program))
 }
 
-/// OpenSSH up to 9.7 asks PAM in `sshd`, later ones in `sshd-session`. An upgrade under a running sshd leaves the
-/// mark of the kernel behind the name.
+/// OpenSSH up to 9.7 asks PAM in `sshd`, later ones in `sshd-session`. After an upgrade under a running sshd
+/// the kernel appends " (deleted)" to the name.
 fn is_sshd(program: &Path) -> bool {
     let name = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     matches!(name.strip_suffix(" (deleted)").unwrap_or(name), "sshd" | "sshd-session")
@@ -98,7 +91,7 @@ unsafe extern "C" {
     fn pam_getenv(handle: *mut PamHandle, name: *const c_char) -> *const c_char;
 }
 
-/// A copy of a variable of the PAM environment, which is not that of the process.
+/// A copy of a variable of the PAM environment, which is separate from the environment of the process.
 fn pam_environment(handle: &mut PamHandle, name: &CStr) -> Option<String> {
     // SAFETY: pam_getenv(3) takes the handle that libpam passed to this hook, and a NUL-terminated name.
     let value = unsafe { pam_getenv(handle, name.as_ptr()) };

@@ -7,35 +7,38 @@ use std::path::{Path, PathBuf};
 
 use crate::store::{DEFAULT_POLICY, DEFAULT_STORE};
 
-/// What the line says: `policy=FILE store=DIR exempt=publickey debug`, each optional.
+/// What the line says: `policy=FILE store=DIR exempt=publickey debug rehearsal`, each optional.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arguments {
     /// `policy=`: the policy file.
     pub policy: PathBuf,
-    /// `store=`: the folder of enrolments.
+    /// `store=`: the folder of enrollments.
     pub store: PathBuf,
     /// `exempt=publickey`: an exempt login succeeds where sshd accepted a public key.
     pub exempt_by_key: bool,
     /// `debug`: more log lines, still without secrets.
     pub debug: bool,
+    /// `rehearsal`: each log line says so. `mfa-chain try` writes it, so that nobody takes its lines for logins.
+    pub rehearsal: bool,
 }
 
 impl Arguments {
     /// Every argument, for messages and for the check of the manual.
-    pub const KNOWN: [&'static str; 4] = ["debug", "exempt=publickey", "policy=", "store="];
+    pub const KNOWN: [&'static str; 5] = ["debug", "exempt=publickey", "policy=", "rehearsal", "store="];
 
     /// Reads the arguments.
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`] for one that is not known or has no absolute path: a typing mistake must not open
-    /// or close a login by accident, and never silently.
+    /// [`InvalidArgument`] for an unknown argument or a path that is not absolute: a typing mistake must
+    /// neither open nor close a login silently.
     pub fn parse(arguments: &[&CStr]) -> Result<Self, InvalidArgument> {
         let mut parsed = Self {
             policy: PathBuf::from(DEFAULT_POLICY),
             store: PathBuf::from(DEFAULT_STORE),
             exempt_by_key: false,
             debug: false,
+            rehearsal: false,
         };
         for (place, argument) in arguments.iter().enumerate() {
             let key =
@@ -48,6 +51,8 @@ impl Arguments {
             let bytes = argument.to_bytes();
             if bytes == b"debug" {
                 parsed.debug = true;
+            } else if bytes == b"rehearsal" {
+                parsed.rehearsal = true;
             } else if bytes == b"exempt=publickey" {
                 parsed.exempt_by_key = true;
             } else if let Some(path) = bytes.strip_prefix(b"policy=") {
@@ -102,7 +107,7 @@ impl fmt::Display for InvalidArgument {
         let known = Arguments::KNOWN.join(", ");
         write!(
             formatter,
-            "module argument `{argument}` {problem}; known: {known}; mend the line in /etc/pam.d"
+            "module argument `{argument}` {problem}; known: {known}; correct the line in /etc/pam.d"
         )
     }
 }
@@ -118,11 +123,16 @@ mod tests {
         let defaults = Arguments::parse(&[]).expect("none");
         assert_eq!(defaults.policy, Path::new("/etc/mfa-chain/policy.toml"));
         assert_eq!(defaults.store, Path::new("/var/lib/mfa-chain"));
-        assert!(!defaults.debug && !defaults.exempt_by_key);
-        let line = [c"policy=/p/x.toml", c"debug", c"exempt=publickey", c"store=/s"];
+        assert!(!defaults.debug && !defaults.exempt_by_key && !defaults.rehearsal);
+        let line = [c"policy=/p/x.toml", c"debug", c"exempt=publickey", c"rehearsal", c"store=/s"];
         let parsed = Arguments::parse(&line).expect("all");
-        let expected =
-            Arguments { policy: "/p/x.toml".into(), store: "/s".into(), exempt_by_key: true, debug: true };
+        let expected = Arguments {
+            policy: "/p/x.toml".into(),
+            store: "/s".into(),
+            exempt_by_key: true,
+            debug: true,
+            rehearsal: true,
+        };
         assert_eq!(parsed, expected);
     }
 
@@ -131,7 +141,7 @@ mod tests {
         for (argument, message) in [
             (
                 c"nullok",
-                "module argument `nullok` is not known; known: debug, exempt=publickey, policy=, store=",
+                "module argument `nullok` is not known; known: debug, exempt=publickey, policy=, rehearsal, store=",
             ),
             (c"exempt=", "module argument `exempt=` is not known"),
             (c"exempt=password", "module argument `exempt=password` is not known"),

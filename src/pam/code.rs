@@ -1,12 +1,13 @@
-//! What libpam gets. No other place makes a code of a verdict.
+//! The code that libpam gets. Only this file turns a verdict into a code.
 
 use ::pam::constants::PamResultCode;
 
 use super::accepted_key::AcceptedKey;
-use crate::verifier::verdict::{DenyReason, Exemption, Verdict};
+use crate::verifier::reason::DenyReason;
+use crate::verifier::verdict::{Exemption, Verdict};
 
-/// The code of a verdict. Never `PAM_USER_UNKNOWN`, `PAM_AUTHINFO_UNAVAIL` or `PAM_CRED_*`: stacks and profiles
-/// treat them as "ignore".
+/// The code of a verdict. Never `PAM_USER_UNKNOWN`, `PAM_AUTHINFO_UNAVAIL` or `PAM_CRED_*`: some stacks and
+/// profiles treat these codes as "ignore".
 pub fn code_of(verdict: &Verdict) -> PamResultCode {
     match verdict {
         // The success of authenticate, with the proof of a whole chain in it.
@@ -17,8 +18,8 @@ pub fn code_of(verdict: &Verdict) -> PamResultCode {
     }
 }
 
-/// The code of a login that the policy asks no chain of, and in which sshd accepted a key: the other success of
-/// authenticate. Both proofs are consumed, and neither can be made elsewhere.
+/// The code of an exempt login in which sshd accepted a key: the other success of authenticate. Takes both
+/// proofs, so no caller can return this code without them.
 pub const fn code_of_exempt_login(_: Exemption, _: AcceptedKey) -> PamResultCode {
     PamResultCode::PAM_SUCCESS
 }
@@ -30,8 +31,6 @@ fn code_of_denial(reason: &DenyReason) -> PamResultCode {
         | DenyReason::Breach
         | DenyReason::TooLate
         | DenyReason::ClaimantChanged => PamResultCode::PAM_AUTH_ERR,
-        #[cfg(mfa_fault = "ignore-on-error")]
-        DenyReason::Store(_) => code_of(&Verdict::Exempt(crate::verifier::verdict::Exemption::RollOut)),
         DenyReason::Store(_) | DenyReason::Accounts(_) => PamResultCode::PAM_SERVICE_ERR,
         DenyReason::Conversation(_) => PamResultCode::PAM_CONV_ERR,
     }

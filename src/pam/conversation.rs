@@ -5,10 +5,10 @@ use ::pam::conv::Conv;
 use ::pam::module::PamHandle;
 
 use super::items;
+use crate::verifier::otp::Response;
 use crate::verifier::ports::{Conversation, NoAnswer};
-use crate::verifier::response::Response;
 
-/// Asks through `PAM_CONV`, one prompt a call: sshd passes on one prompt per request whatever comes.
+/// Asks through `PAM_CONV`, one prompt per call, because sshd passes on one prompt per request.
 pub struct PamConversation<'a> {
     handle: &'a PamHandle,
     silent: bool,
@@ -16,7 +16,7 @@ pub struct PamConversation<'a> {
 }
 
 impl<'a> PamConversation<'a> {
-    /// Talks through `handle`; `silent` is the flag `PAM_SILENT`, under which prompts alone are sent.
+    /// Talks through `handle`. `silent` is the flag `PAM_SILENT`: only prompts are sent.
     pub const fn new(handle: &'a PamHandle, silent: bool) -> Self {
         Self { handle, silent, rule: None }
     }
@@ -42,7 +42,8 @@ impl Conversation for PamConversation<'_> {
         // pam-bindings wipes and frees what the application hands over, and wipes its own copy on drop.
         match self.channel()?.send(style, prompt) {
             Ok(Some(answer)) => Ok(Response::from_bytes(answer.as_bytes())),
-            // End of input in misc_conv(3): success without an answer. Somebody left; nobody guessed.
+            // End of input in misc_conv(3) is success without an answer. The claimant left, so this is not a
+            // wrong code.
             Ok(None) => Err(NoAnswer("the prompt was left without an answer".to_owned())),
             Err(code) => Err(failed(&code)),
         }
@@ -50,7 +51,7 @@ impl Conversation for PamConversation<'_> {
 
     fn tell_denied(&mut self, message: &str) {
         if !self.silent {
-            // Decoration: applications may drop it, and some answer it with an error.
+            // The result is ignored: applications may drop the message, and some answer it with an error.
             let _ = self.channel().map(|channel| channel.send(PAM_ERROR_MSG, message));
         }
     }

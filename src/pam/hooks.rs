@@ -19,28 +19,28 @@ impl PamHooks for MfaChain {
         guard(|| authenticate(handle, &arguments, flags))
     }
 
-    /// The backstop: refuses a login in whose PAM transaction no chain was granted though the policy asks for
-    /// one, as after a public key alone.
+    /// The backstop: refuses a login that passed no chain in this PAM transaction although the policy asks
+    /// for one, such as a login with only a public key.
     fn acct_mgmt(handle: &mut PamHandle, arguments: Vec<&CStr>, _: PamFlag) -> PamResultCode {
         guard(|| account(handle, &arguments))
     }
 
-    /// Always a success: cron and the monitor of sshd call this without having called authenticate.
+    /// Always succeeds: cron and the monitor process of sshd call this without calling authenticate first.
     fn sm_setcred(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
         PamResultCode::PAM_SUCCESS
     }
 
-    /// Nothing to do, which is no reason to stop a session.
+    /// Succeeds, since there is nothing to do and an error would end the session.
     fn sm_open_session(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
         PamResultCode::PAM_SUCCESS
     }
 
-    /// As opening; login(1) calls this after failures too.
+    /// Succeeds, as on opening; login(1) calls this after failures too.
     fn sm_close_session(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
         PamResultCode::PAM_SUCCESS
     }
 
-    /// This module keeps no password, so a `password` line for it is a mistake of the stack.
+    /// Fails: this module keeps no password, so a `password` line for it is a mistake in the stack.
     fn sm_chauthtok(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
         PamResultCode::PAM_SERVICE_ERR
     }

@@ -1,4 +1,4 @@
-//! What the application set in its PAM handle, copied out: a conversation may change it.
+//! Copies of what the application set in its PAM handle, because a conversation may change the items.
 
 use std::ffi::CStr;
 
@@ -7,11 +7,11 @@ use ::pam::module::PamHandle;
 
 use crate::verifier::request::Request;
 
-/// Copies the items that describe a login. An item that is not set, or is not text, is as good as none; a
-/// name that is not UTF-8 can't be enrolled, and its replacement characters keep it from looking like one.
+/// Copies the items that describe a login. An item that is not set or is not text counts as absent. A name
+/// that is not UTF-8 gets replacement characters, so it never equals an enrolled name.
 pub fn request(handle: &mut PamHandle) -> Request {
-    // Asks for the name if the application did not set one. Its error for a name that is not UTF-8 comes
-    // after the item is set, so the item tells.
+    // Asks for the name if the application did not set one. The result is ignored: for a name that is not
+    // UTF-8 the call sets the item and then fails, so the item below decides.
     let _ = handle.get_user(None);
     Request {
         service: text(handle.get_item::<Service>().ok().flatten().map(|item| item.0)).unwrap_or_default(),

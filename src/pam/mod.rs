@@ -1,5 +1,5 @@
-//! The edge to libpam, and the only room with `unsafe`: everything that comes in is untrusted C, everything
-//! that goes out is a code of the table in `docs/return-codes.md`.
+//! The edge to libpam, and the only room with `unsafe`: all input is untrusted C, and all output is a code of
+//! the table in `docs/return-codes.md`.
 
 mod accepted_key;
 mod arguments;
@@ -13,8 +13,7 @@ mod items;
 mod syslog_audit;
 mod system_accounts;
 mod transaction;
+mod uncancelled;
 
-#[cfg(feature = "cli")]
-pub mod application;
-
-pub use system_accounts::SystemAccounts;
+pub use syslog_audit::SyslogAudit;
+pub use system_accounts::{LoginAccounts, SystemAccounts};

@@ -10,33 +10,48 @@ use syslog::{Facility, LogFormat, Logger, LoggerBackend};
 use crate::verifier::event::{Event, Severity};
 use crate::verifier::ports::Audit;
 
-/// Sends each event as one datagram to /dev/log. Never blocks and never fails a login: where nobody listens, or
-/// the log is stalled, the line is lost.
+/// Sends each event as one datagram to /dev/log. Never blocks and never fails a login: if no daemon listens,
+/// or the log is stalled, the line is lost.
 pub struct SyslogAudit {
     prefix: String,
+    suffix: &'static str,
     debug: bool,
     log: RefCell<Option<Logger<LoggerBackend, Plain>>>,
 }
 
 impl SyslogAudit {
-    /// Lines of `service`; `stage` is `auth` or `account`. `debug` lets debug lines through.
-    pub fn new(service: &str, stage: &str, debug: bool) -> Self {
-        // One hook runs in one process: sshd forks before it calls one.
+    /// Lines of `service`; `stage` is `auth` or `account`.
+    #[must_use]
+    pub fn new(service: &str, stage: &str) -> Self {
+        // The process id stays valid for one hook: sshd forks before it calls one.
         let process = std::process::id();
         let service: String =
             service.chars().map(|letter| if is_plain(letter) { letter } else { '_' }).take(32).collect();
         let ident = if service.is_empty() { "pam".to_owned() } else { service.clone() };
         let prefix = format!("{ident}[{process}]: pam_mfa_chain({service}:{stage}): ");
-        Self { prefix, debug, log: RefCell::new(None) }
+        Self { prefix, suffix: "", debug: false, log: RefCell::new(None) }
+    }
+
+    /// The same with the debug lines where `debug` is true, and with a mark on each line where `rehearsal` is.
+    #[must_use]
+    pub fn with(self, debug: bool, rehearsal: bool) -> Self {
+        Self { debug, suffix: if rehearsal { " rehearsal=yes" } else { "" }, ..self }
+    }
+
+    /// Lines of the command, which carry its own name.
+    #[must_use]
+    pub fn of_the_command() -> Self {
+        let prefix = format!("mfa-chain[{}]: ", std::process::id());
+        Self { prefix, suffix: "", debug: false, log: RefCell::new(None) }
     }
 
     fn send(&self, severity: Severity, line: &str) -> Option<()> {
         let mut log = self.log.borrow_mut();
-        let message = format!("{}{line}", self.prefix);
+        let message = format!("{}{line}{}", self.prefix, self.suffix);
         if log.as_mut().is_some_and(|open| write(open, severity, &message).is_some()) {
             return Some(());
         }
-        // First line, or the log daemon was restarted while the claimant was at the prompt.
+        // No socket yet, or the log daemon was restarted while the claimant was at the prompt.
         write(log.insert(connect()?), severity, &message)
     }
 }
@@ -73,8 +88,8 @@ fn write(log: &mut Logger<LoggerBackend, Plain>, severity: Severity, message: &s
     .ok()
 }
 
-/// Priority and message, without the time: the daemon stamps what comes without one (RFC 3164 §4.3.2), and
-/// local time would depend on the caller's environment.
+/// Priority and message without the time: the daemon adds the missing time (RFC 3164 §4.3.2), and local time
+/// would depend on the caller's environment.
 struct Plain;
 
 impl LogFormat<&str> for Plain {

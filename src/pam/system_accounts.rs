@@ -1,8 +1,9 @@
 //! The account and group databases of this host, asked through NSS, so that LDAP and SSSD count.
 //!
-//! libc is called here, not a crate: the crates at hand end at groups of a mebibyte, or take a database that did not
-//! answer for a name that is not listed.
+//! Calls libc directly: the available crates fail for groups above a mebibyte, or report a database that did
+//! not answer as a name that is not listed.
 
+use std::cell::OnceCell;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 
@@ -10,7 +11,7 @@ use libc::{gid_t, group, passwd};
 use nix::errno::Errno;
 use nix::unistd::{Gid, getgrouplist};
 
-use crate::verifier::ports::{Account, Accounts, AccountsError};
+use crate::verifier::accounts::{Account, Accounts, AccountsError, Membership};
 
 /// `passwd` and `group` as nsswitch.conf(5) says.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,7 +19,7 @@ pub struct SystemAccounts;
 
 impl Accounts for SystemAccounts {
     fn account(&self, name: &str) -> Result<Option<Account>, AccountsError> {
-        // Names with NUL exist nowhere.
+        // No database can hold a name with NUL.
         let Ok(wanted) = CString::new(name) else { return Ok(None) };
         // SAFETY: getpwnam_r(3) with a NUL-terminated name and the buffer that `ask` hands on; the entry is read
         // while the buffer stands.
@@ -44,23 +45,76 @@ impl Accounts for SystemAccounts {
         Ok(find_group(group, |_, _| ())?.is_some())
     }
 
-    fn is_member(&self, account: Option<&Account>, group: &str) -> Result<bool, AccountsError> {
-        let name = account.and_then(|account| CString::new(account.name.as_str()).ok());
-        let found = find_group(group, |gid, members| {
-            (gid, name.as_ref().is_some_and(|name| members.contains(name.as_c_str())))
-        })?;
-        let (Some((gid, is_named)), Some(account), Some(name)) = (found, account, name) else {
-            return Ok(false);
-        };
-        if is_named || gid == account.gid {
-            return Ok(true);
-        }
-        // A directory may leave members out of its groups, and tell groups of a member instead.
-        let groups = getgrouplist(&name, Gid::from_raw(account.gid));
-        let groups = groups.map_err(|error| Failure::System(error).at("the groups of", &account.name))?;
-        Ok(groups.contains(&Gid::from_raw(gid)))
+    fn membership(&self, account: Option<&Account>, group: &str) -> Result<Membership, AccountsError> {
+        membership_with(account, group, &groups_of, &every_directory_answers)
     }
 }
+
+/// [`SystemAccounts`] during one login: what the rules of a policy ask of each group is asked once.
+#[derive(Debug, Default)]
+pub struct LoginAccounts {
+    /// The groups of the account that was asked about first. A login asks about one.
+    groups: OnceCell<(Account, Result<Vec<Gid>, AccountsError>)>,
+    answers: OnceCell<Result<(), AccountsError>>,
+}
+
+impl Accounts for LoginAccounts {
+    fn account(&self, name: &str) -> Result<Option<Account>, AccountsError> {
+        SystemAccounts.account(name)
+    }
+
+    fn account_of(&self, uid: u32) -> Result<Option<Account>, AccountsError> {
+        SystemAccounts.account_of(uid)
+    }
+
+    fn lists_group(&self, group: &str) -> Result<bool, AccountsError> {
+        SystemAccounts.lists_group(group)
+    }
+
+    fn membership(&self, account: Option<&Account>, group: &str) -> Result<Membership, AccountsError> {
+        let groups = |account: &Account, name: &CStr| {
+            let (known, groups) = self.groups.get_or_init(|| (account.clone(), groups_of(account, name)));
+            if known == account { groups.clone() } else { groups_of(account, name) }
+        };
+        let answers = || self.answers.get_or_init(every_directory_answers).clone();
+        membership_with(account, group, &groups, &answers)
+    }
+}
+
+type GroupsOf<'a> = dyn Fn(&Account, &CStr) -> Result<Vec<Gid>, AccountsError> + 'a;
+
+/// Whether `account` is in `group`. `groups` lists those of the account; `answers` says that no directory was left out.
+fn membership_with(
+    account: Option<&Account>,
+    group: &str,
+    groups: &GroupsOf<'_>,
+    answers: &dyn Fn() -> Result<(), AccountsError>,
+) -> Result<Membership, AccountsError> {
+    let name = account.and_then(|account| CString::new(account.name.as_str()).ok());
+    let found = find_group(group, |gid, members| {
+        (gid, name.as_ref().is_some_and(|name| members.contains(name.as_c_str())))
+    })?;
+    let Some((gid, is_named)) = found else { return Ok(Membership::NoSuchGroup) };
+    let (Some(account), Some(name)) = (account, name) else { return Ok(Membership::NoMember) };
+    // A directory may omit the members of a group and list the groups of a member instead.
+    if is_named || gid == account.gid || groups(account, &name)?.contains(&Gid::from_raw(gid)) {
+        return Ok(Membership::Member);
+    }
+    answers().map(|()| Membership::NoMember)
+}
+
+fn groups_of(account: &Account, name: &CStr) -> Result<Vec<Gid>, AccountsError> {
+    getgrouplist(name, Gid::from_raw(account.gid))
+        .map_err(|error| Failure::System(error).at("the groups of", &account.name))
+}
+
+/// getgrouplist(3) silently omits the groups of a directory that is down, which would look like "no member". A group name
+/// that no file has makes libc ask every directory, and then an outage is an error.
+fn every_directory_answers() -> Result<(), AccountsError> {
+    find_group(NOBODYS_GROUP, |_, _| ()).map(|_| ())
+}
+
+const NOBODYS_GROUP: &str = "mfa-chain asks whether you answer";
 
 /// What `read` makes of the number and the members of a group.
 fn find_group<T>(name: &str, read: impl Fn(gid_t, Members<'_>) -> T) -> Result<Option<T>, AccountsError> {
@@ -108,7 +162,7 @@ fn to_account(entry: &passwd) -> Option<Account> {
 }
 
 const FIRST_BYTES: usize = 4 * 1_024;
-/// A group of two million members; what is larger is a fault of the directory.
+/// Enough for a group of two million members; a larger answer is a fault of the directory.
 const MOST_BYTES: usize = 64 * 1_024 * 1_024;
 
 /// Calls a function of the `get..._r` family with a buffer that grows until the answer fits, and reads the entry.
@@ -148,6 +202,6 @@ impl Failure {
             Self::System(error) => error.desc().to_owned(),
             Self::TooLarge => format!("the answer is larger than {} MiB", MOST_BYTES >> 20),
         };
-        AccountsError(format!("looking up {what} `{name}`: {why}"))
+        AccountsError(format!("the account databases did not answer: looking up {what} `{name}`: {why}"))
     }
 }

@@ -1,4 +1,4 @@
-//! What the auth line found out in this PAM transaction, kept for the account line.
+//! The result of the auth line in this PAM transaction, kept for the account line.
 
 use ::pam::constants::PamResultCode;
 use ::pam::items::AuthTok;
@@ -7,17 +7,18 @@ use ::pam::module::PamHandle;
 use super::accepted_key::runs_in_sshd;
 use crate::verifier::request::Request;
 
-/// What a claimant showed to the auth line. It goes by name: an application may change `PAM_USER` in between.
+/// What a claimant showed to the auth line. Holds the user's name, because an application may change
+/// `PAM_USER` between the two lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shown {
-    /// Nothing that counts: the try failed or is not over, or the login is exempt and nobody took a first factor.
+    /// Nothing that counts: the try failed or is not over, or the login is exempt without a first factor.
     Nothing,
     /// A whole chain.
     Chain {
         /// Who passed it.
         user: String,
     },
-    /// The policy asked for no chain, and sshd or a line before ours took a key or a password.
+    /// The policy asked for no chain, and sshd accepted a key or an earlier line took a password.
     FirstFactor {
         /// Who showed it.
         user: String,
@@ -25,7 +26,7 @@ pub enum Shown {
 }
 
 impl Shown {
-    /// Keeps it in the handle, in place of what an earlier try left.
+    /// Stores it in the handle and replaces the result of an earlier try.
     ///
     /// # Errors
     ///
@@ -34,7 +35,8 @@ impl Shown {
         handle.set_data(NAME, Box::new(self)).map_err(|_| PamResultCode::PAM_SERVICE_ERR)
     }
 
-    /// What the last auth line of this transaction kept; `None` where none ran, as after a public key alone.
+    /// The result of the last auth line of this transaction; `None` where none ran, as after only a public
+    /// key.
     #[must_use]
     pub fn in_this_transaction(handle: &PamHandle) -> Option<&Self> {
         // SAFETY: only this module stores under this name, and only a Box<Shown>; libpam frees it in pam_end(3)
@@ -43,21 +45,21 @@ impl Shown {
     }
 }
 
-/// Whether a line before ours took a password in this stage. libpam clears it before and after each stage, and
-/// lets modules set it, not applications. Whether it was right is for the line that took it to say: a stack
-/// that goes on after a wrong one is the administrator's.
+/// Whether an earlier line took a password in this stage. libpam clears the password before and after each
+/// stage, and only modules can set it, not applications. The line that took the password decides whether it
+/// was right: a stack that continues after a wrong password is the administrator's choice.
 #[must_use]
 pub fn password_was_taken(handle: &PamHandle) -> bool {
     handle.get_item::<AuthTok<'_>>().ok().flatten().is_some_and(|password| !password.as_bytes().is_empty())
 }
 
-/// Whether the login comes through sshd, in any of the ways to see it: here a wrong yes refuses, so no claim of
-/// an application is doubted.
+/// Whether anything indicates that the login comes through sshd. A wrong "yes" only refuses a login, so the
+/// claims of the application are believed here.
 #[must_use]
 pub fn is_sshd_login(request: &Request) -> bool {
     request.service == "sshd" || request.tty.as_deref() == Some("ssh") || runs_in_sshd()
 }
 
-/// libpam shares the names among all modules. A new meaning needs a new name: during an upgrade two versions may
-/// meet in one handle.
-const NAME: &str = "pam_mfa_chain.shown";
+/// All modules share these names. The version is part of the name because two versions of this module may use
+/// one handle during an upgrade, and each reads the data in its own memory layout.
+const NAME: &str = concat!("pam_mfa_chain.shown ", env!("CARGO_PKG_VERSION"));

@@ -6,7 +6,13 @@ use std::ptr;
 
 use zeroize::Zeroizing;
 
-use crate::store::rehearsal::{Applicant, Libpam, LibpamError, Login, Outcome};
+use super::{Applicant, Libpam, LibpamError, Login, Outcome};
+use crate::libpam::numbers::{
+    PAM_BUF_ERR, PAM_CONV_ERR, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_RHOST, PAM_SUCCESS, PAM_TTY,
+};
+use crate::libpam::{
+    PamConv, PamMessage, PamResponse, StartConfdir, pam_authenticate, pam_end, pam_set_item, pam_strerror,
+};
 
 /// The libpam that this program is linked to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,7 +26,7 @@ impl Libpam for SystemLibpam {
         let rhost = login.rhost.map(c_text).transpose()?;
         let tty = login.tty.map(c_text).transpose()?;
         let mut applicant = applicant;
-        let conversation = PamConv { conv: converse, appdata: (&raw mut applicant).cast() };
+        let conversation = PamConv { converse, appdata: (&raw mut applicant).cast() };
         let mut handle = ptr::null_mut();
         // SAFETY: pam_start_confdir(3): NUL-terminated texts, and a conversation that outlives the handle, which
         // ends below.
@@ -48,51 +54,6 @@ impl Libpam for SystemLibpam {
 fn c_text(text: &str) -> Result<CString, LibpamError> {
     CString::new(text).map_err(|_| LibpamError("a name with a NUL byte in it".to_owned()))
 }
-
-#[repr(C)]
-struct PamMessage {
-    style: c_int,
-    text: *const c_char,
-}
-
-#[repr(C)]
-struct PamResponse {
-    text: *mut c_char,
-    code: c_int,
-}
-
-type Converse =
-    unsafe extern "C" fn(c_int, *const *const PamMessage, *mut *mut PamResponse, *mut c_void) -> c_int;
-
-#[repr(C)]
-struct PamConv {
-    conv: Converse,
-    appdata: *mut c_void,
-}
-
-type StartConfdir = unsafe extern "C" fn(
-    *const c_char,
-    *const c_char,
-    *const PamConv,
-    *const c_char,
-    *mut *mut c_void,
-) -> c_int;
-
-#[link(name = "pam")]
-unsafe extern "C" {
-    fn pam_authenticate(handle: *mut c_void, flags: c_int) -> c_int;
-    fn pam_end(handle: *mut c_void, status: c_int) -> c_int;
-    fn pam_set_item(handle: *mut c_void, item: c_int, value: *const c_void) -> c_int;
-    fn pam_strerror(handle: *mut c_void, code: c_int) -> *const c_char;
-}
-
-const PAM_SUCCESS: c_int = 0;
-const PAM_BUF_ERR: c_int = 5;
-const PAM_CONV_ERR: c_int = 19;
-const PAM_TTY: c_int = 3;
-const PAM_RHOST: c_int = 4;
-const PAM_PROMPT_ECHO_OFF: c_int = 1;
-const PAM_PROMPT_ECHO_ON: c_int = 2;
 
 /// Found at run time: it is younger (Linux-PAM 1.4) than what the rest of the command needs.
 fn pam_start_confdir() -> Result<StartConfdir, LibpamError> {
