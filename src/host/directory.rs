@@ -10,7 +10,7 @@ pub fn asked_by(text: &str, database: &str) -> Vec<String> {
     foreign.filter(|service| !LOCAL.contains(service)).map(str::to_owned).collect()
 }
 
-/// What answers from this host alone.
+/// What answers from this host and no directory.
 const LOCAL: [&str; 7] = ["files", "compat", "db", "systemd", "altfiles", "extrausers", "mymachines"];
 
 #[cfg(test)]

@@ -45,11 +45,11 @@ struct Mount {
 impl Mount {
     /// The mount that `path` lies in: the deepest, and of those the newest.
     fn of(path: &Path, mounts: &str) -> Option<Self> {
-        let holding = mounts.lines().filter_map(Self::read).filter(|mount| path.starts_with(&mount.point));
+        let holding = mounts.lines().filter_map(Self::parse).filter(|mount| path.starts_with(&mount.point));
         holding.max_by_key(|mount| mount.point.components().count())
     }
 
-    fn read(line: &str) -> Option<Self> {
+    fn parse(line: &str) -> Option<Self> {
         let (place, kind) = line.split_once(" - ")?;
         let point = unescaped(place.split(' ').nth(4)?);
         let mut kind = kind.split(' ');
@@ -78,7 +78,7 @@ const NETWORK_PROGRAMS: [&str; 9] =
 const NETWORK: &str = "a network file system: its locks and syncs do not hold what a login needs";
 const PROGRAM: &str = "whether its locks and syncs hold is up to that program";
 
-const FORGETS: &str = "a file system in memory, which forgets at reboot: every enrolment is gone then";
+const FORGETS: &str = "a file system in memory, which forgets at reboot: every enrollment is gone then";
 
 /// Numbers of statfs(2) and of the kernel's `magic.h`.
 const KINDS: [(u32, &str); 11] = [

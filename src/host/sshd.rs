@@ -19,19 +19,36 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Asks `sshd -T`, which root alone may. `None` where there is no sshd.
+    /// Asks `sshd -T`, which only root may run. `None` where there is no sshd.
     ///
     /// # Errors
     ///
     /// Why sshd did not tell, in its own words.
     #[must_use]
     pub fn in_force() -> Option<Result<Self, String>> {
+        Self::text(&[]).map(|told| told.map(|text| Self::parse(&text)))
+    }
+
+    /// What `sshd -T` prints for a login of `user` from this host: with what `Match` blocks make of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::in_force`].
+    #[must_use]
+    pub fn text_for(user: &str) -> Option<Result<String, String>> {
+        // A comma would begin another word of the specification.
+        let is_plain = !user.contains([',', '=']) && !user.contains(char::is_whitespace);
+        let login = format!("user={},host=localhost,addr=127.0.0.1", if is_plain { user } else { "" });
+        Self::text(&["-C", &login])
+    }
+
+    fn text(arguments: &[&str]) -> Option<Result<String, String>> {
         let program = ["/usr/sbin/sshd", "/usr/local/sbin/sshd"]
             .into_iter()
             .find(|path| std::fs::metadata(path).is_ok())?;
-        let output = Command::new(program).arg("-T").env_clear().output();
+        let output = Command::new(program).arg("-T").args(arguments).env_clear().output();
         Some(match output {
-            Ok(output) if output.status.success() => Ok(Self::read(&String::from_utf8_lossy(&output.stdout))),
+            Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
             Ok(output) => {
                 let said = String::from_utf8_lossy(&output.stderr);
                 Err(said.lines().next().unwrap_or("it ended with an error").to_owned())
@@ -42,7 +59,7 @@ impl Settings {
 
     /// Reads what `sshd -T` prints: a setting a line, names in small letters.
     #[must_use]
-    pub fn read(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let value = |name: &str| {
             text.lines()
                 .filter_map(|line| line.split_once(' '))
@@ -81,7 +98,7 @@ mod tests {
     use super::*;
 
     fn told(methods: &str) -> Settings {
-        Settings::read(&format!(
+        Settings::parse(&format!(
             "port 22\nusepam yes\nkbdinteractiveauthentication yes\npasswordauthentication yes\n\
              authenticationmethods {methods}\n"
         ))
@@ -94,7 +111,7 @@ mod tests {
             settings,
             Settings { pam: true, keyboard_interactive: true, password: true, dns: false, methods: None }
         );
-        let off = Settings::read("usepam no\nkbdinteractiveauthentication no\npasswordauthentication no\n");
+        let off = Settings::parse("usepam no\nkbdinteractiveauthentication no\npasswordauthentication no\n");
         assert!(!off.pam && !off.keyboard_interactive && !off.takes_passwords());
     }
 
