@@ -7,7 +7,7 @@ use serde_json::json;
 use super::arguments::AdoptArguments;
 use super::failure::{Exit, Failure};
 use super::who::Who;
-use super::{Context, enrolled, output};
+use super::{Context, administration, enrolled, output};
 use crate::store::FileStore;
 use crate::verifier::username::Username;
 
@@ -25,7 +25,7 @@ pub fn run(context: &Context, arguments: &AdoptArguments) -> Result<Exit, Failur
     }
     if context.json {
         let adopted = adopted.iter().map(|(user, uid)| json!({"user": user.as_str(), "uid": uid}));
-        output::print_json(&adopted.collect::<Vec<_>>())?;
+        output::print_json(&json!({ "adopted": adopted.collect::<Vec<_>>() }))?;
         return Ok(Exit::Done);
     }
     let mut text = String::new();
@@ -63,6 +63,7 @@ fn adopt(context: &Context, store: &FileStore, typed: &Username) -> Result<(User
     if record.credentials().is_empty() {
         return Err(enrolled::nobody(&who.user));
     }
-    store.change_record(&who.user, |current| Ok::<_, Failure>(who.bind(current)))?;
+    store.change_record(&who.user, |current| Ok::<_, Failure>(who.subscriber().bind(current)))?;
+    administration::record(context, "adopt", who.user.as_str(), &[("uid", &uid.to_string())]);
     Ok((who.user, uid))
 }

@@ -1,4 +1,4 @@
-//! Colour where it helps to find a line: on a terminal, and never alone: the words say the same.
+//! Colour where it helps to find a line: on a terminal. The words say the same.
 
 use super::failure::Failure;
 use super::output;
@@ -14,8 +14,8 @@ pub enum Colour {
     Red,
 }
 
-/// Prints `text`, each line in the colour that `of` says. Colours are left out where standard output is no terminal, `TERM`
-/// is `dumb` or unset, or `NO_COLOR` is set (no-color.org).
+/// Prints `text`, each line in the colour that `of` says. Colours are left out where standard output is no terminal,
+/// `TERM` is `dumb` or unset, or `NO_COLOR` is set (no-color.org).
 ///
 /// # Errors
 ///
@@ -24,14 +24,13 @@ pub fn print(text: &str, mut of: impl FnMut(&str) -> Option<Colour>) -> Result<(
     if !is_wanted(output::is_terminal(), |name| std::env::var(name).ok()) {
         return output::print(text);
     }
-    let paint = |line: &str| match of(line) {
-        Some(colour) => {
-            let (words, end) = line.strip_suffix('\n').map_or((line, ""), |words| (words, "\n"));
-            format!("\x1b[{}m{words}\x1b[0m{end}", colour.code())
-        }
-        None => line.to_owned(),
+    let paint = |line: &str| {
+        let (words, end) = line.strip_suffix('\n').map_or((line, ""), |words| (words, "\n"));
+        let words = output::one_line(words);
+        of(line)
+            .map_or(format!("{words}{end}"), |colour| format!("\x1b[{}m{words}\x1b[0m{end}", colour.code()))
     };
-    output::print(&text.split_inclusive('\n').map(paint).collect::<String>())
+    output::print_painted(&text.split_inclusive('\n').map(paint).collect::<String>())
 }
 
 impl Colour {

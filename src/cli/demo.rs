@@ -12,7 +12,7 @@ use super::Context;
 use super::arguments::DemoArguments;
 use super::failure::{Exit, Failure};
 use super::module_path;
-use crate::store::rehearsal::Libpam;
+use crate::rehearsal::Libpam;
 
 /// Runs the demonstration. Policy and store of the system are not looked at.
 ///

@@ -1,11 +1,11 @@
-//! One user of the store, as the commands that need an enrolment find them.
+//! One user of the store, as the commands that need an enrollment find them.
 
 use super::failure::Failure;
 use crate::store::FileStore;
-use crate::verifier::credential::Credential;
-use crate::verifier::login_state::LoginState;
-use crate::verifier::record::UserRecord;
-use crate::verifier::shell_word::shell_word;
+use crate::verifier::enrolling::EnrollmentError;
+use crate::verifier::enrollment::{Credential, UserRecord};
+use crate::verifier::ports::Enrollments;
+use crate::verifier::state::LoginState;
 use crate::verifier::username::Username;
 
 /// The record and the login state of `user`.
@@ -23,26 +23,13 @@ pub fn find(store: &FileStore, user: &Username) -> Result<(UserRecord, LoginStat
 ///
 /// [`Failure`] where the state is lost or damaged.
 pub fn find_any(store: &FileStore, user: &Username) -> Result<Option<(UserRecord, LoginState)>, Failure> {
-    let Some(record) = store.record(user)? else { return Ok(None) };
-    match store.login_state(user)? {
-        Some(state) => Ok(Some((record, state))),
-        None if record.credentials().is_empty() => Ok(Some((record, LoginState::default()))),
-        // A change of the record would make a fresh state, in which used codes are good again.
-        None => Err(Failure::files(format!(
-            "the login state of `{user}` is gone, so used codes are not known; run `mfa-chain unlock \
-             --reset-state {}`",
-            shell_word(user.as_str())
-        ))),
-    }
+    Ok(store.enrollment(user)?)
 }
 
 /// That `user` has no record.
 #[must_use]
 pub fn nobody(user: &Username) -> Failure {
-    let word = shell_word(user.as_str());
-    Failure::refused(format!(
-        "`{user}` has enrolled nothing; run `mfa-chain enroll {word} FACTOR`, or see `mfa-chain status`"
-    ))
+    Failure::of_enrollment(EnrollmentError::NotEnrolled, user.as_str())
 }
 
 /// The factors of `credentials`, for people.

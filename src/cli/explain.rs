@@ -1,5 +1,6 @@
 //! `mfa-chain explain`: which rule and chain a login would meet, and whether the user could pass it now.
 
+mod host;
 mod outlook;
 mod report;
 
@@ -8,10 +9,13 @@ use super::Context;
 use super::arguments::ExplainArguments;
 use super::failure::{Exit, Failure};
 use super::output::{print, print_json};
+use crate::host::finding::Finding;
 use crate::store::{FileStore, SystemClock, load_policy};
-use crate::verifier::policy::{ChainSpec, Decision, Policy};
-use crate::verifier::ports::{Account, Accounts, AccountsError, Clock};
+use crate::verifier::accounts::{Account, Accounts, AccountsError, Membership};
+use crate::verifier::policy::{ChainSpec, Decision, Policy, Rule};
+use crate::verifier::ports::Clock;
 use crate::verifier::request::Request;
+use crate::verifier::time::UnixTime;
 
 /// Explains one login. Nothing is asked of the user, nothing is written.
 ///
@@ -22,10 +26,11 @@ pub fn run(context: &Context, arguments: &ExplainArguments) -> Result<Exit, Fail
     let policy = load_policy(&context.policy)?;
     let store = FileStore::at(&context.store);
     let (rhost, ruser, tty) = (arguments.rhost.clone(), arguments.ruser.clone(), arguments.tty.clone());
-    let request = Request { rhost, ruser, tty, ..Request::new(&arguments.service, &arguments.user) };
+    let request = Request { rhost, ruser, tty, ..Request::local(&arguments.service, &arguments.user) };
     let named = NamedGroups { groups: &arguments.groups, system: context.accounts };
     let accounts: &dyn Accounts = if arguments.groups.is_empty() { context.accounts } else { &named };
-    let explanation = Explanation::of(&policy, &store, accounts, &request)?;
+    let mut explanation = Explanation::of(&policy, &store, accounts, &request)?;
+    explanation.host = host::findings(&policy, &explanation.request, accounts);
     if context.json {
         print_json(&explanation.to_json())?;
     } else {
@@ -37,10 +42,12 @@ pub fn run(context: &Context, arguments: &ExplainArguments) -> Result<Exit, Fail
 /// What one login would meet.
 pub struct Explanation<'p> {
     request: Request,
-    /// Number from 1, line in the file, and text of the rule that matches.
-    rule: Option<(usize, usize, String)>,
+    /// The rule that matches, and its number from 1.
+    rule: Option<(usize, &'p Rule)>,
     fate: Fate<'p>,
     notes: Vec<String>,
+    /// What the host does with such a login beside the policy, where that is something else than to ask for the codes.
+    host: Vec<Finding>,
 }
 
 /// What the policy does with the login.
@@ -49,6 +56,8 @@ enum Fate<'p> {
     Deny,
     /// Nothing is asked.
     Exempt,
+    /// Nothing is asked before this time; the log says what the chain would have asked.
+    Observe(&'p ChainSpec, Outlook, UnixTime),
     /// A chain is asked for.
     Require(&'p ChainSpec, Outlook),
 }
@@ -67,28 +76,33 @@ impl<'p> Explanation<'p> {
     ) -> Result<Self, Failure> {
         let silent = |error: AccountsError| Failure::files(error.to_string());
         let request = request.resolved(accounts).map_err(silent)?;
+        let now = SystemClock.now();
+        let outlook = |chain| Outlook::of(chain, store, &request, policy.throttle(), now);
         let (fate, rule) = match policy.decide(&request, accounts).map_err(silent)? {
             Decision::Deny { rule } => (Fate::Deny, Some(rule)),
             Decision::Exempt { rule } => (Fate::Exempt, Some(rule)),
-            Decision::Require { chain, rule } => {
-                let outlook = Outlook::of(chain, store, &request, policy.throttle(), SystemClock.now())?;
-                (Fate::Require(chain, outlook), rule)
+            Decision::Observe { chain, rule, until } if now < until && request.account.is_some() => {
+                (Fate::Observe(chain, outlook(chain)?, until), rule)
+            }
+            Decision::Observe { chain, rule, .. } | Decision::Require { chain, rule } => {
+                (Fate::Require(chain, outlook(chain)?), rule)
             }
         };
         let rule = rule.and_then(|place| {
             let rule = policy.rules().get(place)?;
-            Some((place.saturating_add(1), rule.line(), rule.to_string()))
+            Some((place.saturating_add(1), rule))
         });
         let notes = notes(&request);
-        Ok(Self { request, rule, fate, notes })
+        Ok(Self { request, rule, fate, notes, host: Vec::new() })
     }
 
     /// Whether the user could pass now, with right codes or without any.
     #[must_use]
     pub fn can_pass(&self) -> bool {
         match &self.fate {
+            _ if self.host.iter().any(host::keeps_out) => false,
             Fate::Deny => false,
-            Fate::Exempt => true,
+            Fate::Exempt | Fate::Observe(..) => true,
             Fate::Require(_, outlook) => outlook.obstacles.is_empty(),
         }
     }
@@ -97,8 +111,9 @@ impl<'p> Explanation<'p> {
     #[must_use]
     pub fn exemption(&self) -> Option<String> {
         match (&self.fate, &self.rule) {
-            (Fate::Exempt, Some((number, line, _))) => Some(format!("rule {number} (line {line})")),
+            (Fate::Exempt, Some((number, rule))) => Some(format!("rule {number} ({})", rule.place())),
             (Fate::Exempt, None) => Some("a rule".to_owned()),
+            (Fate::Observe(_, _, until), _) => Some(format!("`observe` through {}", until.last_day_before())),
             (Fate::Require(_, outlook), _) if outlook.exempt => Some("the roll-out".to_owned()),
             _ => None,
         }
@@ -156,7 +171,7 @@ impl Accounts for NamedGroups<'_> {
         Ok(self.groups.iter().any(|named| named == group))
     }
 
-    fn is_member(&self, _: Option<&Account>, group: &str) -> Result<bool, AccountsError> {
-        self.lists_group(group)
+    fn membership(&self, _: Option<&Account>, group: &str) -> Result<Membership, AccountsError> {
+        self.lists_group(group).map(Membership::from)
     }
 }

@@ -2,7 +2,14 @@
 
 use std::fmt;
 
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::output;
+use super::who::another_account;
+use crate::changes::ChangeError;
 use crate::store::{DEFAULT_POLICY, Problem, StoreError};
+use crate::verifier::enrolling::EnrollmentError;
 use crate::verifier::ports::StoreFailure;
 use crate::verifier::shell_word::shell_word;
 
@@ -15,6 +22,10 @@ pub enum Exit {
     Denied,
     /// 3: nobody gets in as the files are, and the output says so.
     NobodyPasses,
+    /// 3: the host has something that must be cured, and the output says what.
+    Unwell,
+    /// 5: the new policy is weaker somewhere, and the output says where.
+    Weaker,
 }
 
 impl Exit {
@@ -24,7 +35,8 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Denied => 1,
-            Self::NobodyPasses => 3,
+            Self::NobodyPasses | Self::Unwell => 3,
+            Self::Weaker => 5,
         }
     }
 }
@@ -40,9 +52,41 @@ impl Exit {
 #[derive(Debug)]
 pub struct Failure {
     cause: Cause,
+    /// What scripts go by. The words are a contract: docs/json.md.
+    code: &'static str,
     message: String,
-    /// A line each, told after the message.
-    more: Vec<String>,
+    /// The file that it is about.
+    path: Option<String>,
+    /// The mistakes of a policy, each with its place.
+    mistakes: Vec<Mistake>,
+    /// Whether each mistake is told, not only the first.
+    is_in_full: bool,
+}
+
+/// A mistake at its place in a file; the keys are a contract: docs/json.md.
+#[derive(Clone, Debug, Serialize)]
+pub struct Mistake {
+    path: String,
+    line: usize,
+    column: usize,
+    message: String,
+}
+
+impl Mistake {
+    /// All mistakes of a policy that is not valid; none for any other error.
+    #[must_use]
+    pub fn all(error: &StoreError) -> Vec<Self> {
+        let Problem::Policy { error } = error.problem() else { return Vec::new() };
+        let mistakes = std::iter::once(&**error).chain(error.further());
+        mistakes
+            .map(|error| Self {
+                path: error.file().to_owned(),
+                line: error.line(),
+                column: error.column(),
+                message: error.message().to_owned(),
+            })
+            .collect()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,34 +101,83 @@ impl Failure {
     /// What was asked failed: `what is wrong; what to do`.
     #[must_use]
     pub fn refused(message: impl Into<String>) -> Self {
-        Self { cause: Cause::Refused, message: message.into(), more: Vec::new() }
+        Self::new(Cause::Refused, "refused", message)
     }
 
     /// The policy or the store can't be used as it is.
     #[must_use]
     pub fn files(message: impl Into<String>) -> Self {
-        Self { cause: Cause::Files, message: message.into(), more: Vec::new() }
+        Self::new(Cause::Files, "files", message)
     }
 
     /// Nobody said yes.
     #[must_use]
     pub fn cancelled(message: impl Into<String>) -> Self {
-        Self { cause: Cause::Cancelled, message: message.into(), more: Vec::new() }
+        Self::new(Cause::Cancelled, "cancelled", message)
     }
 
-    /// Whoever read the output went away; there is nobody to tell.
+    /// The reader of the output went away, so nothing is printed.
     #[must_use]
-    pub const fn output_closed() -> Self {
-        Self { cause: Cause::OutputClosed, message: String::new(), more: Vec::new() }
+    pub fn output_closed() -> Self {
+        Self::new(Cause::OutputClosed, "output-closed", "")
+    }
+
+    fn new(cause: Cause, code: &'static str, message: impl Into<String>) -> Self {
+        let (path, mistakes) = (None, Vec::new());
+        Self { cause, code, message: message.into(), path, mistakes, is_in_full: false }
+    }
+
+    /// The same with another code.
+    #[must_use]
+    pub fn with_code(self, code: &'static str) -> Self {
+        Self { code, ..self }
     }
 
     /// All mistakes of a policy that is not valid, a line each; else as any error of a file.
     #[must_use]
     pub fn in_full(error: &StoreError) -> Self {
-        let more: Vec<String> = error.further_mistakes().iter().map(ToString::to_string).collect();
-        match error.problem() {
-            Problem::Policy { error } => Self { more, ..Self::files(error.to_string()) },
-            _ => Self::files(error.to_string()),
+        let message = match error.problem() {
+            // Without "and N more": all follow.
+            Problem::Policy { error } => error.to_string(),
+            _ => error.to_string(),
+        };
+        Self { is_in_full: true, ..Self::of_store(error, message) }
+    }
+
+    fn of_store(error: &StoreError, message: String) -> Self {
+        let code = match error.problem() {
+            Problem::Missing { .. } => "file-missing",
+            Problem::Unsafe { .. } => "file-unsafe",
+            Problem::Io { .. } => "file-refused",
+            Problem::Invalid { .. } => "file-invalid",
+            Problem::Policy { .. } => "policy-invalid",
+            Problem::Busy => "busy",
+            Problem::Overtaken => "overtaken",
+        };
+        let mistakes = Mistake::all(error);
+        let path =
+            mistakes.first().map_or_else(|| error.path().display().to_string(), |first| first.path.clone());
+        Self { path: Some(path), mistakes, ..Self::new(Cause::Files, code, message) }
+    }
+
+    /// Why nothing was enrolled or changed for `user`, and what to do.
+    #[must_use]
+    pub fn of_enrollment(error: EnrollmentError, user: &str) -> Self {
+        match error {
+            EnrollmentError::Store(failure) => failure.into(),
+            EnrollmentError::AnotherAccount { enrolled, today } => {
+                Self::refused(another_account(user, enrolled, today)).with_code("another-account")
+            }
+            EnrollmentError::NotEnrolled => Self::refused(format!(
+                "`{user}` has enrolled nothing; run `mfa-chain enroll {} FACTOR`, or see `mfa-chain status`",
+                shell_word(user)
+            ))
+            .with_code("not-enrolled"),
+            EnrollmentError::UnknownFactor { .. } => {
+                Self::refused(error.to_string()).with_code("unknown-factor")
+            }
+            EnrollmentError::SecretTwice(_) => Self::refused(error.to_string()).with_code("secret-twice"),
+            error => Self::refused(error.to_string()),
         }
     }
 
@@ -102,29 +195,36 @@ impl Failure {
     #[must_use]
     pub fn line(&self) -> Option<String> {
         (self.cause != Cause::OutputClosed).then(|| {
-            let more = self.more.iter().map(|more| format!("\nmfa-chain: {}", one_line(more)));
+            let more = self.mistakes.iter().skip(1).filter(|_| self.is_in_full).map(|it| {
+                let line = format!("{}:{}:{}: {}", it.path, it.line, it.column, it.message);
+                format!("\nmfa-chain: {}", output::one_line(&line))
+            });
             format!("mfa-chain: {self}{}", more.collect::<String>())
+        })
+    }
+}
+
+impl Failure {
+    /// What it is about: its code, its words, and the places of the mistakes of a policy.
+    #[must_use]
+    pub fn facts(&self) -> Value {
+        // Messages are written as WHAT IS WRONG; WHAT TO DO. A mistake of a policy says in its own words what is known.
+        let remedy = self.message.split_once("; ").map(|(_, remedy)| remedy);
+        let remedy = remedy.filter(|_| self.mistakes.is_empty());
+        json!({
+            "code": self.code,
+            "message": self.message,
+            "remedy": remedy,
+            "path": self.path,
+            "mistakes": self.mistakes,
         })
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&one_line(&self.message))
+        formatter.write_str(&output::one_line(&self.message))
     }
-}
-
-/// One line, whatever a name or a path holds.
-fn one_line(message: &str) -> String {
-    let mut line = String::new();
-    for letter in message.chars() {
-        if letter.is_control() {
-            line.extend(letter.escape_default());
-        } else {
-            line.push(letter);
-        }
-    }
-    line
 }
 
 impl std::error::Error for Failure {}
@@ -135,7 +235,17 @@ impl From<StoreError> for Failure {
             DEFAULT_POLICY => "; `mfa-chain check` lists them".to_owned(),
             policy => format!("; `mfa-chain --policy {} check` lists them", shell_word(policy)),
         });
-        Self::files(format!("{error}{}", more.unwrap_or_default()))
+        let message = format!("{error}{}", more.unwrap_or_default());
+        Self::of_store(&error, message)
+    }
+}
+
+impl From<ChangeError> for Failure {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Refused(message) => Self::refused(message),
+            ChangeError::Files(error) => error.into(),
+        }
     }
 }
 
@@ -160,7 +270,8 @@ mod tests {
         for (failure, code) in cases {
             assert_eq!(failure.code(), code, "{failure:?}");
         }
-        assert_eq!([Exit::Done, Exit::Denied, Exit::NobodyPasses].map(Exit::code), [0, 1, 3]);
+        let exits = [Exit::Done, Exit::Denied, Exit::NobodyPasses, Exit::Weaker];
+        assert_eq!(exits.map(Exit::code), [0, 1, 3, 5]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{Context, output};
 use crate::store::FileStore;
 
 /// Runs the command. What is there stays as it is, so packages run it at each installation: in a roll-out the first
-/// login may come before the first enrolment.
+/// login may come before the first enrollment.
 ///
 /// # Errors
 ///

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
-use crate::store::rehearsal::Outcome;
+use crate::rehearsal::Outcome;
 
 /// The module as an absolute path: the one that was given, or the first of [`candidates`] that is a file.
 ///
@@ -16,8 +16,9 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf, Failure> {
         None => candidates(std::env::current_exe().ok().as_deref(), &triplet(std::env::consts::ARCH)),
     };
     let found = places.iter().find(|place| place.is_file());
-    let found = found.and_then(|found| std::path::absolute(found).ok());
-    found.ok_or_else(|| Failure::files(not_found(given.is_some(), &places)))
+    found
+        .and_then(|found| std::path::absolute(found).ok())
+        .ok_or_else(|| Failure::files(not_found(given.is_some(), &places)))
 }
 
 /// Tells a module that libpam could not load from a login that was denied.
@@ -78,7 +79,7 @@ const PAM_SYMBOL_ERR: i32 = 2;
 const PAM_MODULE_UNKNOWN: i32 = 28;
 
 const INSTALLED: &str = "pam_mfa_chain.so";
-const BUILT: &str = "libpam_mfa_chain.so";
+const BUILT: &str = "libmfa_chain.so";
 const FOLDERS: [&str; 5] = [
     "/usr/lib64/security",
     "/lib64/security",
@@ -99,8 +100,8 @@ mod tests {
             shown,
             [
                 "/b/pam_mfa_chain.so",
-                "/b/libpam_mfa_chain.so",
-                "/b/deps/libpam_mfa_chain.so",
+                "/b/libmfa_chain.so",
+                "/b/deps/libmfa_chain.so",
                 "/usr/lib/x86_64-linux-gnu/security/pam_mfa_chain.so",
                 "/lib/x86_64-linux-gnu/security/pam_mfa_chain.so",
                 "/usr/lib64/security/pam_mfa_chain.so",
@@ -115,7 +116,7 @@ mod tests {
     #[test]
     fn a_command_among_the_dependencies_finds_the_module_above() {
         let places = candidates(Some(Path::new("/t/debug/deps/mfa-chain")), "x");
-        assert!(places.contains(&PathBuf::from("/t/debug/libpam_mfa_chain.so")), "{places:?}");
+        assert!(places.contains(&PathBuf::from("/t/debug/libmfa_chain.so")), "{places:?}");
     }
 
     #[test]

@@ -9,8 +9,10 @@ use super::arguments::OddsArguments;
 use super::failure::{Exit, Failure};
 use super::output::{print, print_json};
 use crate::store::load_policy;
-use crate::verifier::odds::{Seat, chance_of_any, chance_of_one_try, chance_with_one_key, tries_within};
 use crate::verifier::policy::{ChainSpec, Policy};
+use crate::verifier::state::odds::{
+    Seat, chance_of_any, chance_of_one_try, chance_with_one_key, tries_within,
+};
 
 const TIMES: [(&str, u64); 3] = [("hour", 3600), ("day", 86_400), ("year", 365 * 86_400)];
 

@@ -6,9 +6,10 @@ use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::Context;
@@ -16,36 +17,92 @@ use super::failure::Failure;
 use crate::store::{DEFAULT_POLICY, DEFAULT_STORE};
 use crate::verifier::shell_word::shell_word;
 
-/// Writes `text` to standard output.
+/// Writes `text` to standard output. Control characters that a name or a path holds are escaped, but for ends of lines.
 ///
 /// # Errors
 ///
 /// [`Failure`] when it can't be written; without a word when the reader went away (`| head`).
 pub fn print(text: &str) -> Result<(), Failure> {
+    write(&as_it_works(&without_controls(text, |letter| letter.is_control() && letter != '\n'), options()))
+}
+
+/// Writes `text` with the colours in it. The caller has escaped the rest.
+///
+/// # Errors
+///
+/// As [`print`].
+pub fn print_painted(text: &str) -> Result<(), Failure> {
     write(&as_it_works(text, options()))
+}
+
+/// What came from elsewhere, as a part of a line: a name, a path, an error.
+#[must_use]
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    without_controls(text, char::is_control)
+}
+
+/// A text without such letters is not copied: it may hold a secret.
+fn without_controls(text: &str, is_meant: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.chars().any(&is_meant) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if is_meant(letter) {
+            escaped.extend(letter.escape_default());
+        } else {
+            escaped.push(letter);
+        }
+    }
+    Cow::Owned(escaped)
 }
 
 fn write(text: &str) -> Result<(), Failure> {
     let stdout = io::stdout().lock();
     // Past the buffer of std, which is never wiped.
-    let unbuffered = stdout.as_fd().try_clone_to_owned().map(File::from);
-    let written = unbuffered.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Failure::output_closed(),
-        _ => Failure::refused(format!("cannot write to standard output: {error}")),
-    })
+    stdout
+        .as_fd()
+        .try_clone_to_owned()
+        .map(File::from)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::output_closed(),
+            _ => Failure::refused(format!("cannot write to standard output: {error}")),
+        })
 }
 
-/// Writes `value` as one line of JSON to standard output.
+/// The version of everything that is printed as JSON; `docs/json.md` is the contract. New keys may come with the same
+/// version; a key that goes, or means something else, makes another one.
+const SCHEMA_VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Versioned<'v, T> {
+    schema_version: u32,
+    #[serde(flatten)]
+    facts: &'v T,
+}
+
+/// Whether this run printed its object: there is one, also where the command failed after it.
+static HAS_OBJECT: AtomicBool = AtomicBool::new(false);
+
+/// Writes why a command failed, unless its facts were printed and say it. Standard error has it in words, too.
+pub fn print_failure(facts: &Value) {
+    if !HAS_OBJECT.load(Ordering::Relaxed) {
+        let _ = print_json(&json!({ "error": facts }));
+    }
+}
+
+/// Writes `facts`, an object, as one line of JSON to standard output.
 ///
 /// # Errors
 ///
 /// As [`print`].
-pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+pub fn print_json(facts: &impl Serialize) -> Result<(), Failure> {
     let mut line = Zeroizing::new(Vec::with_capacity(LINE_BYTES));
-    let encoded = serde_json::to_writer(&mut *line, value);
-    encoded.map_err(|error| Failure::refused(format!("cannot write JSON: {error}")))?;
+    serde_json::to_writer(&mut *line, &Versioned { schema_version: SCHEMA_VERSION, facts })
+        .map_err(|error| Failure::refused(format!("cannot write JSON: {error}")))?;
     line.push(b'\n');
+    HAS_OBJECT.store(true, Ordering::Relaxed);
     write(&String::from_utf8_lossy(&line))
 }
 
@@ -67,7 +124,8 @@ pub fn warn(text: &str) {
 
 /// Writes a line to standard error. Where even that fails, there is nobody to tell.
 pub fn complain(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", as_it_works(line, options()));
+    let shown = without_controls(line, |letter| letter.is_control() && letter != '\n');
+    let _ = writeln!(io::stderr().lock(), "{}", as_it_works(&shown, options()));
 }
 
 /// Remembers which policy and store this command goes by: commands that are advised have to go by the same ones.
@@ -128,8 +186,6 @@ const LINE_BYTES: usize = 8 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -5,13 +5,13 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use qrcode::render::svg;
+use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
-use qrcode::{EcLevel, QrCode};
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use super::output;
+use crate::qr::{NotDrawn, code, png, svg};
 
 /// Where the QR code goes, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,18 +51,13 @@ impl QrOutput {
     ///
     /// [`Failure`] when the file exists already or can't be written.
     pub fn draw(&self, text: &str) -> Result<Zeroizing<String>, Failure> {
-        // The lowest level of correction: screens have no dirt, and fewer modules fit on more terminals.
-        let code = QrCode::with_error_correction_level(text, EcLevel::L);
-        let code = code.map_err(|error| Failure::refused(format!("no QR code: {error}")))?;
+        let failed = |error: NotDrawn| Failure::refused(error.to_string());
         match self {
-            Self::None => return Ok(Zeroizing::default()),
-            Self::Utf8 => return Ok(half_blocks(&code, output::is_terminal())),
-            Self::Ascii => return Ok(two_characters(&code)),
-            Self::Png(path) => write_new(path, &png(&code)?)?,
-            Self::Svg(path) => {
-                let image = Zeroizing::new(code.render::<svg::Color<'_>>().build());
-                write_new(path, image.as_bytes())?;
-            }
+            Self::None => {}
+            Self::Utf8 => return Ok(half_blocks(&code(text).map_err(failed)?, output::is_terminal())),
+            Self::Ascii => return Ok(two_characters(&code(text).map_err(failed)?)),
+            Self::Png(path) => write_new(path, &png(text).map_err(failed)?)?,
+            Self::Svg(path) => write_new(path, svg(text).map_err(failed)?.as_bytes())?,
         }
         Ok(Zeroizing::default())
     }
@@ -95,25 +90,7 @@ fn join_lines(drawn: &str, before: &str, after: &str) -> Zeroizing<String> {
     text
 }
 
-fn png(code: &QrCode) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let mut renderer = code.render::<char>();
-    let renderer = renderer.dark_color(DARK).light_color(LIGHT).module_dimensions(SCALE, SCALE);
-    let drawn = Zeroizing::new(renderer.build());
-    let grey = |letter| if letter == DARK { 0_u8 } else { u8::MAX };
-    let lines = || drawn.lines();
-    let pixels: Zeroizing<Vec<u8>> = Zeroizing::new(lines().flat_map(str::chars).map(grey).collect());
-    // A QR code is square.
-    let side = u32::try_from(lines().count()).unwrap_or(u32::MAX);
-    let mut image = Zeroizing::new(Vec::with_capacity(pixels.len()));
-    let mut encoder = png::Encoder::new(&mut *image, side, side);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::Eight);
-    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&pixels));
-    written.map_err(|error| Failure::refused(format!("no PNG image: {error}")))?;
-    Ok(image)
-}
-
-/// Writes a file that was not there, readable by its owner alone: it holds a secret, and following a link
+/// Writes a file that was not there, readable only by its owner: it holds a secret, and following a link
 /// or overwriting could put it anywhere.
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
@@ -126,10 +103,6 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         failed(error)
     })
 }
-
-const DARK: char = '0';
-const LIGHT: char = '1';
-const SCALE: u32 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -178,13 +151,5 @@ mod tests {
             let failure = output.draw("other").expect_err("there already");
             assert!(failure.to_string().contains("name a new file"), "{failure}");
         }
-    }
-
-    #[test]
-    fn a_png_has_eight_pixels_per_module() {
-        let code = QrCode::new("x").expect("code");
-        let image = png(&code).expect("image");
-        let reader = png::Decoder::new(std::io::Cursor::new(&*image)).read_info().expect("header");
-        assert_eq!((reader.info().width, reader.info().height), (232, 232));
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::verifier::enrollment::UserRecord;
 use crate::verifier::policy::{ChainSpec, FactorId};
-use crate::verifier::record::UserRecord;
 
 /// The factors of one chain, counted for one user.
 #[derive(Clone, Debug, PartialEq, Eq)]

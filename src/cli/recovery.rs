@@ -5,12 +5,12 @@ use zeroize::Zeroizing;
 
 use super::arguments::RecoveryArguments;
 use super::failure::{Exit, Failure};
-use super::secret_input::fill;
 use super::who::Who;
-use super::{Context, enrolled, output};
+use super::{Context, administration, enrolled, output};
 use crate::store::FileStore;
-use crate::verifier::record::UserRecord;
-use crate::verifier::recovery::{RecoveryCode, RecoveryHash, RecoverySet};
+use crate::verifier::enrolling::make_recovery_codes;
+use crate::verifier::enrollment::UserRecord;
+use crate::verifier::otp::RecoveryCode;
 use crate::verifier::username::Username;
 
 /// Runs the command.
@@ -26,24 +26,9 @@ pub fn run(context: &Context, arguments: &RecoveryArguments) -> Result<Exit, Fai
     let user = &who.user;
     let (record, _) = enrolled::find(&store, user)?;
     check(&record, &who)?;
-    let (mut codes, mut hashes) = (Vec::new(), Vec::new());
-    for _ in 0..*count {
-        let (code, hash) = make()?;
-        codes.push(code);
-        hashes.push(hash);
-    }
-    let mut id = [0; 8];
-    fill(&mut id)?;
-    let set = RecoverySet::new(u64::from_le_bytes(id), hashes);
-    let set = set.ok_or_else(|| Failure::refused("1 to 64 recovery codes make a set"))?;
-    store.change_record(user, |current| {
-        check(&current, &who)?;
-        let uid = current.uid();
-        let (credentials, _) = current.into_parts();
-        let record = UserRecord::new(credentials, Some(set));
-        let record = record.map_err(|error| Failure::refused(error.to_string()))?;
-        Ok::<_, Failure>(who.bind(record.bound_to(uid)))
-    })?;
+    let codes = make_recovery_codes(&store, &who.subscriber(), usize::from(*count))
+        .map_err(|error| Failure::of_enrollment(error, user.as_str()))?;
+    administration::record(context, "recovery", user.as_str(), &[("codes", &count.to_string())]);
     show(context, user, &codes, record.recovery().is_some()).map(|()| Exit::Done)
 }
 
@@ -53,21 +38,6 @@ fn check(record: &UserRecord, who: &Who) -> Result<(), Failure> {
         return Err(enrolled::nobody(&who.user));
     }
     who.check_is_same(record)
-}
-
-/// Makes a code of random bytes, and what is kept of it.
-///
-/// # Errors
-///
-/// [`Failure`] when the kernel gives no random bytes.
-pub fn make() -> Result<(RecoveryCode, RecoveryHash), Failure> {
-    let mut bytes = Zeroizing::new([0; RecoveryCode::BYTES]);
-    fill(bytes.as_mut_slice())?;
-    let mut salt = [0; 16];
-    fill(&mut salt)?;
-    let code = RecoveryCode::from_entropy(bytes);
-    let hash = RecoveryHash::of(&code, salt);
-    Ok((code, hash))
 }
 
 fn show(context: &Context, user: &Username, codes: &[RecoveryCode], replaced: bool) -> Result<(), Failure> {

@@ -10,19 +10,20 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use self::answers::Answers;
-use self::reasons::Reason;
 use self::transcript::Transcript;
 use super::Context;
 use super::arguments::TryArguments;
 use super::explain::Explanation;
 use super::failure::{Exit, Failure};
 use super::module_path;
-use super::output::{complain, print, print_json};
-use crate::store::rehearsal::{Libpam, Login, Outcome, ServiceFolder};
+use super::outcomes::JudgedStep;
+use super::output::{complain, one_line, print, print_json};
+use crate::rehearsal::{Libpam, Login, Outcome, ServiceFolder};
 use crate::store::{FileStore, SystemClock, load_policy};
 use crate::verifier::policy::Policy;
 use crate::verifier::ports::Clock;
 use crate::verifier::request::Request;
+use crate::verifier::shell_word::shell_word;
 
 /// Runs the login and tells what it saw.
 ///
@@ -63,7 +64,7 @@ struct Told<'a> {
     transcript: &'a Transcript,
     outcome: &'a Outcome,
     exemption: Option<&'a str>,
-    reasons: &'a [Reason],
+    reasons: &'a [JudgedStep],
 }
 
 /// Makes `path` absolute: the module takes no other, because its folder of work is the application's.
@@ -72,7 +73,7 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 fn announce(context: &Context, arguments: &TryArguments, module: &Path) -> Result<(), Failure> {
-    let TryArguments { user, service, .. } = arguments;
+    let (user, service) = (one_line(&arguments.user), one_line(&arguments.service));
     let warning = format!(
         "This is a true attempt of {user}: a right code is used up, a wrong one counts as a failure. Nothing else \
          of the system is touched."
@@ -81,10 +82,13 @@ fn announce(context: &Context, arguments: &TryArguments, module: &Path) -> Resul
         complain(&warning);
         return Ok(());
     }
-    print(&format!("{warning}\nlogin    {user} through {service}, by {}\n", module.display()))
+    print(&format!(
+        "{warning}\nlogin    {user} through {service}, by {}\n",
+        one_line(&module.display().to_string())
+    ))
 }
 
-/// libpam hides an exemption in a stack of this module alone: "ignore" from every line is no grant.
+/// libpam hides an exemption in a stack of only this module: "ignore" from every line is no grant.
 fn exemption(
     context: &Context,
     policy: &Policy,
@@ -96,7 +100,7 @@ fn exemption(
         return Ok(None);
     }
     let (rhost, tty) = (arguments.rhost.clone(), arguments.tty.clone());
-    let request = Request { rhost, tty, ..Request::new(&arguments.service, &arguments.user) };
+    let request = Request { rhost, tty, ..Request::local(&arguments.service, &arguments.user) };
     let explanation = Explanation::of(policy, &FileStore::at(&context.store), context.accounts, &request)?;
     Ok(explanation.exemption())
 }
@@ -110,7 +114,7 @@ fn tell(context: &Context, arguments: &TryArguments, told: &Told<'_>) -> Result<
             "service": arguments.service,
             "prompts": transcript.prompts(),
             "notices": transcript.notices(),
-            "steps": reasons.iter().map(Reason::to_json).collect::<Vec<_>>(),
+            "steps": reasons.iter().map(JudgedStep::to_json).collect::<Vec<_>>(),
             "granted": granted,
             "exempt": exemption,
             "code": outcome.code,
@@ -155,10 +159,12 @@ fn verdict(arguments: &TryArguments, told: &Told<'_>) -> String {
 fn hint(arguments: &TryArguments) -> String {
     let TryArguments { user, service, rhost, tty, .. } = arguments;
     let option = |name: &str, value: &Option<String>| {
-        value.as_ref().map_or(String::new(), |value| format!(" --{name} {value}"))
+        value.as_ref().map_or(String::new(), |value| format!(" --{name} {}", shell_word(value)))
     };
     let (source, terminal) = (option("rhost", rhost), option("tty", tty));
-    format!("mfa-chain explain {user} --service {service}{source}{terminal}")
+    let line =
+        format!("mfa-chain explain {} --service {}{source}{terminal}", shell_word(user), shell_word(service));
+    one_line(&line).into_owned()
 }
 
 // security/_pam_types.h

@@ -3,15 +3,17 @@
 use serde_json::json;
 
 use super::arguments::ResyncArguments;
-use super::confirmation::confirm;
+use super::confirmation::{TRIES, ask_codes, not_proven, warn_of_tries};
 use super::enrolled::{self, factor_list};
 use super::failure::{Exit, Failure};
 use super::terminal::Terminal;
 use super::who::Who;
-use super::{Context, output};
+use super::{Context, administration, output};
 use crate::store::{FileStore, SystemClock, load_policy};
-use crate::verifier::credential::MovingFactor;
+use crate::verifier::enrollment::{Credential, OtpType, Proof, proof};
+use crate::verifier::policy::Factor;
 use crate::verifier::ports::Clock;
+use crate::verifier::time::UnixTime;
 
 /// Runs the command.
 ///
@@ -32,7 +34,7 @@ pub fn run(context: &Context, arguments: &ResyncArguments) -> Result<Exit, Failu
         let enrolled = factor_list(record.credentials());
         Failure::refused(format!("{user} has not enrolled `{name}`; enrolled: {enrolled}"))
     })?;
-    if credential.moving != MovingFactor::Hotp {
+    if credential.otp_type != OtpType::Hotp {
         let line =
             format!("`{name}` goes by the time, so there is no counter; see `timedatectl` for the clock");
         return Err(Failure::refused(line));
@@ -42,8 +44,9 @@ pub fn run(context: &Context, arguments: &ResyncArguments) -> Result<Exit, Failu
     })?;
     let counter = state.lowest_counter(credential).max(arguments.counter.unwrap_or(0));
     let clock = SystemClock;
-    let next = confirm(credential, factor, counter, Terminal::of_stdin(), &clock)?;
+    let next = find_counter(credential, factor, counter)?;
     store.set_counter(user, credential, next, clock.now())?;
+    administration::record(context, "resync", user.as_str(), &[("factor", name)]);
     if context.json {
         output::print_json(&json!({ "user": user.as_str(), "factor": name, "next_counter": next }))?;
     } else {
@@ -52,4 +55,17 @@ pub fn run(context: &Context, arguments: &ResyncArguments) -> Result<Exit, Failu
         ))?;
     }
     Ok(Exit::Done)
+}
+
+/// Asks for two codes in a row until they are found. Returns the counter behind them.
+fn find_counter(credential: &Credential, factor: &Factor, counter: u64) -> Result<u64, Failure> {
+    for left in (0..TRIES).rev() {
+        let codes = ask_codes(Terminal::of_stdin(), factor)?;
+        // Which codes a token takes does not depend on the time.
+        if let Proof::Proven(next) = proof(credential, factor.kind, &codes, counter, UnixTime::default()) {
+            return Ok(next);
+        }
+        warn_of_tries(left);
+    }
+    Err(not_proven())
 }

@@ -10,11 +10,11 @@ use super::failure::{Exit, Failure};
 use super::readiness::Readiness;
 use super::terminal::ask_for_yes;
 use super::who::Who;
-use super::{Context, enrolled, output};
+use super::{Context, administration, enrolled, output};
 use crate::store::{FileStore, StoreError, load_policy};
-use crate::verifier::credential::Credential;
+use crate::verifier::enrolling::revoke;
+use crate::verifier::enrollment::UserRecord;
 use crate::verifier::policy::FactorId;
-use crate::verifier::record::UserRecord;
 use crate::verifier::username::Username;
 
 /// Runs the command.
@@ -35,7 +35,13 @@ pub fn run(context: &Context, arguments: &RevokeArguments) -> Result<Exit, Failu
         let recovery = if factor.is_none() { " and all recovery codes" } else { "" };
         ask_for_yes(&format!("Revoke {}{recovery} of {user}?", names(&revoked).join(", ")))?;
     }
-    store.change_record(user, |current| without(current, factor.as_deref()))?;
+    revoke(&store, user, factor.as_deref()).map_err(|error| Failure::of_enrollment(error, user.as_str()))?;
+    administration::record(
+        context,
+        "revoke",
+        user.as_str(),
+        &[("factor", factor.as_deref().unwrap_or("all"))],
+    );
     let (remaining, _) = enrolled::find(&store, user)?;
     report(context, user, factor.is_none(), &revoked, &remaining).map(|()| Exit::Done)
 }
@@ -52,6 +58,7 @@ fn discard(
         ask_for_yes(&format!("{error}. Revoke whatever {user} has enrolled?"))?;
     }
     store.discard_record(user)?;
+    administration::record(context, "revoke", user.as_str(), &[("factor", "all")]);
     if context.json {
         output::print_json(&json!({
             "user": user.as_str(), "revoked": [], "recovery_codes_revoked": true, "remaining": [],
@@ -73,17 +80,6 @@ fn select(record: &UserRecord, factor: Option<&str>) -> Result<Vec<FactorId>, Fa
         let enrolled = factor_list(record.credentials());
         Failure::refused(format!("factor `{factor}` is not enrolled; enrolled: {enrolled}"))
     })
-}
-
-/// The record without `factor`, checked again as it is now; without anything when `factor` is `None`.
-fn without(current: UserRecord, factor: Option<&str>) -> Result<UserRecord, Failure> {
-    if factor.is_none() {
-        return Ok(UserRecord::default());
-    }
-    select(&current, factor)?;
-    let (mut credentials, recovery) = current.into_parts();
-    credentials.retain(|credential: &Credential| Some(credential.factor.as_str()) != factor);
-    UserRecord::new(credentials, recovery).map_err(|error| Failure::refused(error.to_string()))
 }
 
 fn report(

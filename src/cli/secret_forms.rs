@@ -1,6 +1,6 @@
 //! Forms of secrets that this host does not take, told by name.
 
-use super::otpauth::{Refusal, SCHEME};
+use crate::verifier::enrollment::otpauth::{Refusal, SCHEME};
 
 /// Refuses a line that is no key of its own, as far as it can be told.
 ///
@@ -53,7 +53,7 @@ pub fn explain_lines(first: &str, second: &str) -> String {
     let first = first.trim();
     let lower = first.to_ascii_lowercase();
     if second.starts_with("\" ") {
-        return format!("{more}: it is a .google_authenticator; give its first line alone: `head -n 1 FILE`");
+        return format!("{more}: it is a .google_authenticator; give only its first line: `head -n 1 FILE`");
     }
     if first.starts_with(['#', ';']) || first.starts_with("//") {
         return format!("{more}; delete the comment in front of the secret");
@@ -65,7 +65,7 @@ pub fn explain_lines(first: &str, second: &str) -> String {
     if is_uri(first) && !is_uri(second.trim()) {
         return format!("{more}; if the URI goes on here, join its lines: `tr -d '\\r\\n' < FILE`");
     }
-    format!("{more}; give the line of the secret alone")
+    format!("{more}; give only the line of the secret")
 }
 
 /// What bytes are that are no text, by how they begin.
@@ -120,17 +120,17 @@ const STARTS: [(&str, &str); 14] = [
     ("{", "JSON, such as an app's export; give the secret of a single account"),
     ("[", "JSON, such as an app's export; give the secret of a single account"),
     ("<", "XML, such as PSKC or a page; give the secret of a single account"),
-    ("-----begin", "an encrypted or armoured file; decrypt it and give the secret alone"),
+    ("-----begin", "an encrypted or armoured file; decrypt it and give only the secret"),
     ("data:", "a picture in a link; read its code: `zbarimg -q --raw FILE`"),
     ("base64:", "base64, which is converted by `base64 -d FILE | base32`"),
     ("otpauth-migration:", MIGRATION),
-    ("hotp ", "a line of pam_oath's users.oath; give its key alone, with `hex:` in front"),
-    ("hotp/", "a line of pam_oath's users.oath; give its key alone, with `hex:` in front"),
-    ("hotp\t", "a line of pam_oath's users.oath; give its key alone, with `hex:` in front"),
-    ("#", "a comment; give the line of the secret alone"),
-    ("//", "a comment; give the line of the secret alone"),
-    ("totp ", "a word in front of the secret; give the secret alone"),
-    ("age-encryption", "an encrypted file; decrypt it and give the secret alone"),
+    ("hotp ", "a line of pam_oath's users.oath; give only its key, with `hex:` in front"),
+    ("hotp/", "a line of pam_oath's users.oath; give only its key, with `hex:` in front"),
+    ("hotp\t", "a line of pam_oath's users.oath; give only its key, with `hex:` in front"),
+    ("#", "a comment; give only the line of the secret"),
+    ("//", "a comment; give only the line of the secret"),
+    ("totp ", "a word in front of the secret; give only the secret"),
+    ("age-encryption", "an encrypted file; decrypt it and give only the secret"),
 ];
 
 /// Words that people and programs write in front of a secret.

@@ -1,4 +1,4 @@
-//! Where the secret of an enrolment comes from: the kernel, a file or standard input, never the command line.
+//! Where the secret of an enrollment comes from: the kernel, a file or standard input, never the command line.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,40 +9,19 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
-use super::otpauth::{Authenticator, SCHEME};
 use super::{output, secret_forms, secret_text};
+use crate::verifier::enrollment::Authenticator;
+use crate::verifier::enrollment::otpauth::SCHEME;
 use crate::verifier::policy::Factor;
-use crate::verifier::secret::SharedSecret;
-
-/// Makes a secret of 160 bits with the parameters that the policy enrols.
-///
-/// # Errors
-///
-/// [`Failure`] when the kernel gives no random bytes.
-pub fn make(factor: &Factor) -> Result<Authenticator, Failure> {
-    let mut bytes = Zeroizing::new(vec![0; SharedSecret::RECOMMENDED_BYTES]);
-    fill(&mut bytes)?;
-    let secret = SharedSecret::from_bytes(bytes).map_err(|error| Failure::refused(error.to_string()))?;
-    Ok(Authenticator { secret, parameters: factor.enrolment, counter: 0 })
-}
 
 /// Reads the secret from `path`, or from standard input where it is `-`.
 ///
 /// # Errors
 ///
 /// [`Failure`] saying what is wrong with the content, never a word of it.
-pub fn read(path: &Path, factor: &Factor) -> Result<Authenticator, Failure> {
+pub fn read_secret(path: &Path, factor: &Factor) -> Result<Authenticator, Failure> {
     let content = if path == Path::new(STDIN) { read_stdin()? } else { read_file(path)? };
     decode(&content).and_then(|text| secret_text::parse(&text, factor)).map_err(Failure::refused)
-}
-
-/// Fills `bytes` from the kernel.
-///
-/// # Errors
-///
-/// [`Failure`] when it gives none.
-pub fn fill(bytes: &mut [u8]) -> Result<(), Failure> {
-    getrandom::fill(bytes).map_err(|_| Failure::refused("the kernel gave no random bytes; try again"))
 }
 
 /// The path that stands for standard input.
@@ -87,7 +66,7 @@ fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let file = File::open(path).map_err(|error| cannot_read(&error))?;
     let status = file.metadata().map_err(|error| cannot_read(&error))?;
     if status.is_file() && status.permissions().mode() & 0o077 != 0 {
-        output::warn("others can read the secret file; remove it after the enrolment");
+        output::warn("others can read the secret file; remove it after the enrollment");
     }
     read_all(file)
 }
@@ -128,8 +107,8 @@ mod tests {
     fn factor() -> Factor {
         let id = FactorId::parse("phone").expect("id");
         let digits = Digits::new(8).expect("digits");
-        let enrolment = CodeParameters { digits, ..CodeParameters::default() };
-        Factor { label: Label::from(&id), id, kind: FactorKind::Totp { window: 1 }, enrolment }
+        let enrollment = CodeParameters { digits, ..CodeParameters::default() };
+        Factor { label: Label::from(&id), id, kind: FactorKind::Totp { window: 1 }, enrollment }
     }
 
     #[test]
@@ -141,7 +120,7 @@ mod tests {
         assert_eq!(base32.secret, uri.secret);
     }
 
-    /// The key `12345678901234567890`, but for hexadecimal: its digits alone could be anything.
+    /// The key `12345678901234567890`, but for hexadecimal: its digits could be anything.
     const BYTES: &str = "3a32333435363738393031323334353637383930";
 
     #[test]
@@ -259,13 +238,5 @@ mod tests {
         let latin_1 = [b"otpauth://totp/M\xfcller?secret=", SECRET.as_bytes()].concat();
         let text = decode(&latin_1).expect("a URI");
         assert_eq!(*parse(&text, &factor()).expect("read").secret.to_base32(), SECRET);
-    }
-
-    #[test]
-    fn made_secrets_have_160_bits_and_differ() {
-        let (one, other) = (make(&factor()).expect("one"), make(&factor()).expect("other"));
-        assert_eq!(one.secret.bits(), 160);
-        assert_ne!(one.secret, other.secret);
-        assert_eq!(one.parameters, factor().enrolment);
     }
 }

@@ -5,10 +5,11 @@
 
 use zeroize::Zeroizing;
 
-use super::otpauth::{Authenticator, Refusal, SCHEME};
 use super::secret_forms;
+use crate::verifier::enrollment::Authenticator;
+use crate::verifier::enrollment::otpauth::{Refusal, SCHEME};
+use crate::verifier::otp::{InvalidSecret, SharedSecret};
 use crate::verifier::policy::Factor;
-use crate::verifier::secret::{InvalidSecret, SharedSecret};
 
 /// Reads the only line of `text`.
 ///
@@ -37,7 +38,7 @@ fn read_line(line: &str, factor: &Factor) -> Result<Authenticator, Refusal> {
         return Authenticator::parse(line, factor);
     }
     secret_forms::refuse_foreign(line)?;
-    Ok(Authenticator { secret: read_secret(line)?, parameters: factor.enrolment, counter: 0 })
+    Ok(Authenticator { secret: read_secret(line)?, parameters: factor.enrollment, counter: 0 })
 }
 
 /// The line that is not blank, with its number.
@@ -128,7 +129,7 @@ impl<'t> Letters<'t> {
         let is_long = letters.len() >= LEAST_HEX_DIGITS;
         if letters.chars().all(|letter| letter.is_ascii_digit()) && is_long && !self.in_pairs {
             return Form::Ambiguous(
-                "digits alone can be hexadecimal or the key as text; write `hex:` in front, or encode it: `base32 FILE`",
+                "a text of digits can be hexadecimal or the key as text; write `hex:` in front, or encode it: `base32 FILE`",
             );
         }
         if all(HEX) && is_long && (self.in_pairs || letters.contains(['0', '1', '8', '9'])) {

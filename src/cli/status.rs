@@ -12,11 +12,10 @@ use super::readiness::Readiness;
 use super::who::Who;
 use super::{Context, enrolled, output};
 use crate::store::{FileStore, SystemClock, load_policy};
-use crate::verifier::credential::{Credential, MovingFactor};
-use crate::verifier::login_state::LoginState;
+use crate::verifier::enrollment::{Credential, OtpType, UserRecord};
 use crate::verifier::policy::Policy;
 use crate::verifier::ports::Clock;
-use crate::verifier::record::UserRecord;
+use crate::verifier::state::LoginState;
 use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
 
@@ -44,7 +43,8 @@ pub fn run(context: &Context, arguments: &StatusArguments) -> Result<Exit, Failu
     let all = users.iter().map(|user| (user, Status::of(&store, &policy, user, now)));
     let all: Vec<(&Username, Result<Status, Failure>)> = all.collect();
     if context.json {
-        output::print_json(&all.iter().map(|(user, status)| Row::of(user, status)).collect::<Vec<_>>())?;
+        let users: Vec<Row> = all.iter().map(|(user, status)| Row::of(user, status)).collect();
+        output::print_json(&Users { users })?;
     } else {
         let lines: String = all.iter().map(|(user, status)| line(user, status)).collect();
         colour::print(&lines, colour_of)?;
@@ -97,8 +97,7 @@ impl Status {
 
     /// The bypass code that can still be used.
     fn bypass(&self) -> Option<UnixTime> {
-        let unused = self.state.bypass.filter(|bypass| bypass.used_at.is_none());
-        unused.map(|bypass| bypass.expires_at)
+        self.state.bypass.filter(|bypass| bypass.used_at.is_none()).map(|bypass| bypass.expires_at)
     }
 
     fn line(&self) -> String {
@@ -171,7 +170,7 @@ impl Status {
     fn factor_facts<'a>(&self, credential: &'a Credential) -> FactorFacts<'a> {
         FactorFacts {
             id: credential.factor.as_str(),
-            kind: credential.moving.name(),
+            kind: credential.otp_type.name(),
             algorithm: credential.algorithm.name(),
             digits: credential.digits.count(),
             period: period(credential),
@@ -179,6 +178,11 @@ impl Status {
             last_used_at: self.last_used(credential).map(UnixTime::seconds),
         }
     }
+}
+
+#[derive(Serialize)]
+struct Users<'a> {
+    users: Vec<Row<'a>>,
 }
 
 /// A user in the list as JSON.
@@ -227,15 +231,15 @@ struct FactorFacts<'a> {
 }
 
 fn parameters(credential: &Credential) -> String {
-    let (kind, algorithm) = (credential.moving.name(), credential.algorithm);
+    let (kind, algorithm) = (credential.otp_type.name(), credential.algorithm);
     let period = period(credential).map_or(String::new(), |seconds| format!(", {seconds} s"));
     format!("{kind}, {algorithm}, {} digits{period}", credential.digits.count())
 }
 
 fn period(credential: &Credential) -> Option<u64> {
-    match credential.moving {
-        MovingFactor::Totp(period) => Some(period.seconds()),
-        MovingFactor::Hotp => None,
+    match credential.otp_type {
+        OtpType::Totp(period) => Some(period.seconds()),
+        OtpType::Hotp => None,
     }
 }
 
@@ -243,8 +247,8 @@ fn period(credential: &Credential) -> Option<u64> {
 fn note(policy: &Policy, credential: &Credential) -> String {
     match policy.factor(credential.factor.as_str()) {
         None => " (not in the policy)".to_owned(),
-        Some(factor) if !credential.moving.fits(factor.kind) => {
-            format!(" (of no use: the policy says {} now; enrol it again)", factor.kind.name())
+        Some(factor) if !credential.otp_type.fits(factor.kind) => {
+            format!(" (of no use: the policy says {} now; enroll it again)", factor.kind.name())
         }
         Some(_) => String::new(),
     }

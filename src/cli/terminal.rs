@@ -1,4 +1,4 @@
-//! Questions to whoever runs the command.
+//! Questions to the administrator who runs the command.
 
 use std::fmt::Display;
 use std::fs::OpenOptions;

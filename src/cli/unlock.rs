@@ -1,4 +1,4 @@
-//! `mfa-chain unlock`: lifts the wait that failures brought, or makes a lost login state anew.
+//! `mfa-chain unlock`: lifts the wait that failures brought, or replaces a lost login state.
 
 use std::fmt::Write as _;
 
@@ -8,14 +8,13 @@ use zeroize::Zeroizing;
 use super::arguments::UnlockArguments;
 use super::failure::{Exit, Failure};
 use super::who::Who;
-use super::{Context, enrolled, output, recovery};
+use super::{Context, administration, enrolled, output};
 use crate::store::{FileStore, SystemClock};
-use crate::verifier::credential::MovingFactor;
-use crate::verifier::login_state::LoginState;
+use crate::verifier::enrollment::{OtpType, UserRecord};
+use crate::verifier::otp::{BypassCode, RecoveryCode};
 use crate::verifier::ports::Clock;
-use crate::verifier::record::UserRecord;
-use crate::verifier::recovery::{BypassCode, RecoveryCode};
 use crate::verifier::shell_word::shell_word;
+use crate::verifier::state::LoginState;
 use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
 
@@ -38,6 +37,7 @@ pub fn run(context: &Context, arguments: &UnlockArguments) -> Result<Exit, Failu
 fn unlock(context: &Context, store: &FileStore, user: &Username) -> Result<(), Failure> {
     let (_, state) = enrolled::find(store, user)?;
     store.clear_failures(user)?;
+    administration::record(context, "unlock", user.as_str(), &[]);
     let failures = state.failures.total();
     if context.json {
         return output::print_json(&json!({
@@ -54,11 +54,13 @@ fn reset(context: &Context, store: &FileStore, user: &Username) -> Result<(), Fa
     let now = SystemClock.now();
     if record.credentials().is_empty() {
         store.reset_state(user, None, now)?;
+        administration::record(context, "reset-state", user.as_str(), &[]);
         return report(context, user, &record, None);
     }
-    let (code, hash) = recovery::make()?;
+    let (code, hash) = RecoveryCode::random().map_err(|error| Failure::refused(error.to_string()))?;
     let bypass = BypassCode::new(hash, now);
     store.reset_state(user, Some(bypass), now)?;
+    administration::record(context, "reset-state", user.as_str(), &[("bypass_code", "made")]);
     report(context, user, &record, Some((&code, bypass.expires_at)))
 }
 
@@ -103,12 +105,12 @@ fn meaning(user: &Username, record: &UserRecord) -> String {
     // Writing to a String can't fail.
     for credential in record.credentials() {
         let factor = &credential.factor;
-        let _ = match credential.moving {
-            MovingFactor::Totp(period) => {
+        let _ = match credential.otp_type {
+            OtpType::Totp(period) => {
                 let minutes = period.seconds().saturating_mul(LoginState::VOID_STEPS).div_ceil(60);
                 writeln!(text, "- factor `{factor}`: codes of the next {minutes} minutes are void")
             }
-            MovingFactor::Hotp => writeln!(
+            OtpType::Hotp => writeln!(
                 text,
                 "- factor `{factor}`: void until two codes in a row are shown, `mfa-chain resync {word} {factor}`"
             ),

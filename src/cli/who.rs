@@ -3,8 +3,8 @@
 use super::failure::Failure;
 use super::{Context, output};
 use crate::store::FileStore;
-use crate::verifier::ports::Account;
-use crate::verifier::record::UserRecord;
+use crate::verifier::accounts::Account;
+use crate::verifier::enrollment::{Subscriber, UserRecord};
 use crate::verifier::shell_word::shell_word;
 use crate::verifier::username::Username;
 
@@ -25,8 +25,10 @@ impl Who {
     pub fn of(context: &Context, typed: &Username) -> Result<Self, Failure> {
         let account = context.accounts.account(typed.as_str());
         let account = account.map_err(|error| Failure::refused(error.to_string()))?;
-        let named = account.as_ref().and_then(|account| Username::parse(&account.name).ok());
-        let user = named.unwrap_or_else(|| typed.clone());
+        let user = account
+            .as_ref()
+            .and_then(|account| Username::parse(&account.name).ok())
+            .unwrap_or_else(|| typed.clone());
         if user != *typed {
             output::warn(&format!("`{typed}` is another name of the account `{user}`, which is meant"));
         }
@@ -55,30 +57,29 @@ impl Who {
         self.account.as_ref().map(|account| account.uid)
     }
 
+    /// Whom an authenticator is bound to.
+    #[must_use]
+    pub fn subscriber(&self) -> Subscriber {
+        Subscriber { user: self.user.clone(), uid: self.uid() }
+    }
+
     /// Refuses to change a record that another account made.
     ///
     /// # Errors
     ///
     /// [`Failure`] with the two ways on.
     pub fn check_is_same(&self, record: &UserRecord) -> Result<(), Failure> {
-        if record.is_of(self.uid()) {
+        if self.subscriber().owns(record) {
             return Ok(());
         }
-        Err(Failure::refused(another_account(&self.user, record.uid(), self.uid())))
-    }
-
-    /// `record`, bound to this account where the system lists it.
-    #[must_use]
-    pub fn bind(&self, record: UserRecord) -> UserRecord {
-        let uid = self.uid().or(record.uid());
-        record.bound_to(uid)
+        Err(Failure::refused(another_account(self.user.as_str(), record.uid(), self.uid())))
     }
 }
 
 /// That an account was made again under its old name, and what to do.
 #[must_use]
-pub fn another_account(user: &Username, enrolled: Option<u32>, today: Option<u32>) -> String {
-    let word = shell_word(user.as_str());
+pub fn another_account(user: &str, enrolled: Option<u32>, today: Option<u32>) -> String {
+    let word = shell_word(user);
     let number = |uid: Option<u32>| uid.map_or_else(|| "none".to_owned(), |uid| uid.to_string());
     format!(
         "{user}: user id {} enrolled, the account has {} now, so its logins are denied; `mfa-chain adopt {word}` if it \
@@ -93,7 +94,7 @@ pub fn another_account(user: &Username, enrolled: Option<u32>, today: Option<u32
 pub fn renamed(holder: &Username, user: &str) -> String {
     format!(
         "the account of user id that enrolled as `{holder}` is called `{user}` now, so it is not exempt from codes; \
-         `mfa-chain revoke {}`, then enrol `{user}`",
+         `mfa-chain revoke {}`, then enroll `{user}`",
         shell_word(holder.as_str())
     )
 }

@@ -20,7 +20,7 @@ pub fn text(policy: &Policy) -> String {
     }
     text.push_str("\nrules, the first that matches wins\n");
     for (number, rule) in (1_usize..).zip(policy.rules()) {
-        let _ = writeln!(text, "  {number} (line {}): {rule}", rule.line());
+        let _ = writeln!(text, "  {number} ({}): {rule}", rule.place());
     }
     text.push_str("  else: chain default\n");
     let (shown, typed) = (sample_prompt(policy), if policy.prompt().echo() { "shown" } else { "hidden" });
@@ -42,8 +42,8 @@ pub fn factors_json(policy: &Policy) -> Value {
         json!({
             "id": factor.id.as_str(), "label": factor.label.as_str(), "type": factor.kind.name(),
             "window": window, "look_ahead": look_ahead,
-            "algorithm": factor.enrolment.algorithm.name(), "digits": factor.enrolment.digits.count(),
-            "period": window.map(|_| factor.enrolment.period.seconds()),
+            "algorithm": factor.enrollment.algorithm.name(), "digits": factor.enrollment.digits.count(),
+            "period": window.map(|_| factor.enrollment.period.seconds()),
         })
     };
     policy.factors().iter().map(factor).collect()
@@ -65,7 +65,7 @@ pub fn chains_json(policy: &Policy) -> Value {
 pub fn rules_json(policy: &Policy) -> Value {
     let rules = (1_usize..).zip(policy.rules());
     rules
-        .map(|(number, rule)| json!({"rule": number, "line": rule.line(), "text": rule.to_string()}))
+        .map(|(number, rule)| json!({"rule": number, "line": rule.line(), "file": rule.file(), "text": rule.to_string()}))
         .collect()
 }
 
@@ -97,15 +97,18 @@ fn chains(policy: &Policy) -> impl Iterator<Item = &ChainSpec> {
 }
 
 fn factor_line(factor: &Factor) -> String {
-    let Factor { id, label, kind, enrolment } = factor;
-    let (digits, algorithm) = (enrolment.digits.count(), enrolment.algorithm);
+    let Factor { id, label, kind, enrollment } = factor;
+    let (digits, algorithm) = (enrollment.digits.count(), enrollment.algorithm);
     let (reach, every) = match kind {
         FactorKind::Totp { window } => {
-            (format!("window {window}"), format!(", every {} s", enrolment.period.seconds()))
+            (format!("window {window}"), format!(", every {} s", enrollment.period.seconds()))
         }
         FactorKind::Hotp { look_ahead } => (format!("look_ahead {look_ahead}"), String::new()),
     };
-    format!("{id}: {}, {reach}, \"{label}\"; enrolments get {algorithm}, {digits} digits{every}", kind.name())
+    format!(
+        "{id}: {}, {reach}, \"{label}\"; enrollments get {algorithm}, {digits} digits{every}",
+        kind.name()
+    )
 }
 
 fn chain_line(chain: &ChainSpec) -> String {

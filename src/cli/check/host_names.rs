@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::verifier::ports::{Accounts, AccountsError};
+use crate::verifier::accounts::{Accounts, AccountsError};
 
 /// What is asked of a host. What could not be answered is kept, and told once.
 pub struct HostNames<'a> {
@@ -34,8 +34,10 @@ impl<'a> HostNames<'a> {
     /// Whether the host lists the group; `None` where it gave no answer.
     #[must_use]
     pub fn has_group(&self, name: &str) -> Option<bool> {
-        let found = self.accounts.lists_group(name);
-        found.map_err(|error| self.remember(format!("the group `{name}`"), &error)).ok()
+        self.accounts
+            .lists_group(name)
+            .map_err(|error| self.remember(format!("the group `{name}`"), &error))
+            .ok()
     }
 
     /// Whether the service has a file; `None` where that can't be told.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::cli::who::{another_account, renamed};
 use crate::store::FileStore;
-use crate::verifier::ports::{Account, Accounts, AccountsError};
-use crate::verifier::record::UserRecord;
+use crate::verifier::accounts::{Account, Accounts, AccountsError};
+use crate::verifier::enrollment::UserRecord;
 use crate::verifier::shell_word::shell_word;
 use crate::verifier::username::Username;
 
@@ -56,14 +56,14 @@ fn on_record(
 ) -> Option<String> {
     match account {
         Some(account) if account.name != user.as_str() => Some(format!(
-            "{user}: the account is called `{}`, so no login reads this record; `mfa-chain revoke {}`, then enrol \
+            "{user}: the account is called `{}`, so no login reads this record; `mfa-chain revoke {}`, then enroll \
              `{}` if it is not enrolled",
             account.name,
             shell_word(user.as_str()),
             account.name
         )),
         Some(account) if !record.is_of(Some(account.uid)) => {
-            Some(another_account(user, record.uid(), Some(account.uid)))
+            Some(another_account(user.as_str(), record.uid(), Some(account.uid)))
         }
         Some(_) => None,
         None => {
@@ -78,7 +78,7 @@ fn on_index(store: &FileStore, user: &Username, record: &UserRecord) -> Option<S
     match store.holder_of(record.uid()?) {
         Ok(Some(_)) => None,
         Ok(None) => Some(format!(
-            "{user}: not in the index of user ids, as after a restore; `mfa-chain adopt {}` writes it anew",
+            "{user}: not in the index of user ids, as after a restore; `mfa-chain adopt {}` writes it again",
             shell_word(user.as_str())
         )),
         Err(error) => Some(error.to_string()),

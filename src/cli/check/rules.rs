@@ -2,7 +2,7 @@
 //! never hold together, and rules that ask nobody.
 
 use super::host_names::HostNames;
-use super::services;
+use crate::host::programs;
 use crate::verifier::policy::{Policy, Rule, RuleAction};
 
 /// Warnings about the rules of `policy`, in their order.
@@ -14,7 +14,7 @@ pub fn warnings(policy: &Policy, host: &HostNames<'_>) -> Vec<String> {
             on_users(rule, host).into_iter().chain(on_groups(rule, host)).chain(on_services(rule, host));
         let of_rule =
             of_rule.chain(on_siblings(rule, policy, host)).chain(on_sources(rule)).chain(on_terminals(rule));
-        warnings.extend(of_rule.map(|what| format!("rule {number} (line {}): {what}", rule.line())));
+        warnings.extend(of_rule.map(|what| format!("rule {number} ({}): {what}", rule.place())));
     }
     warnings.extend(host.failures());
     warnings.extend(on_nobody_asked(policy));
@@ -80,7 +80,12 @@ fn on_groups(rule: &Rule, host: &HostNames<'_>) -> Vec<String> {
             } else {
                 format!("compare with `getent group {}`", quoted(name))
             };
-            format!("this host lists no group `{name}`, so nobody is a member of it; {cure}")
+            let what = if rule.skips_unlisted_groups() {
+                "so nobody is a member of it"
+            } else {
+                "so every login that comes to this rule is denied"
+            };
+            format!("this host lists no group `{name}`, {what}; {cure}")
         })
         .collect()
 }
@@ -89,13 +94,13 @@ fn on_services(rule: &Rule, host: &HostNames<'_>) -> Vec<String> {
     let names = rule.services().unwrap_or_default().into_iter();
     names
         .filter_map(|name| {
-            if services::is_included(name) {
+            if programs::is_included(name) {
                 return Some(format!(
                     "`{name}` is included by other files; name the services that include it"
                 ));
             }
             // The shipped policy names all lockers, wherever it is installed.
-            (host.has_service(name) == Some(false) && !services::LOCKERS.contains(&name)).then(|| {
+            (host.has_service(name) == Some(false) && !programs::LOCKERS.contains(&name)).then(|| {
                 let near = host.near_services(name);
                 let cure = if near.is_empty() { "compare with `ls /etc/pam.d`".to_owned() } else { near };
                 format!("no service `{name}` has a file in /etc/pam.d, so the entry matches no login; {cure}")
@@ -112,7 +117,7 @@ fn on_siblings(rule: &Rule, policy: &Policy, host: &HostNames<'_>) -> Vec<String
     };
     let own = rule.services().unwrap_or_default();
     let mut warnings = Vec::new();
-    for family in services::FAMILIES {
+    for family in programs::FAMILIES {
         let Some(first) = own.iter().find(|name| family.services.contains(name)) else { continue };
         let siblings =
             family.services.iter().filter(|name| !named(name) && host.has_service(name) == Some(true));
@@ -131,7 +136,7 @@ fn on_siblings(rule: &Rule, policy: &Policy, host: &HostNames<'_>) -> Vec<String
 fn on_sources(rule: &Rule) -> Option<String> {
     let named = rule.services().filter(|_| rule.names_sources())?;
     let without: Vec<String> =
-        named.iter().filter(|name| services::has_no_source(name)).map(|name| format!("`{name}`")).collect();
+        named.iter().filter(|name| programs::has_no_source(name)).map(|name| format!("`{name}`")).collect();
     let (listed, all) = (without.join(", "), without.len() == named.len());
     (!without.is_empty()).then(|| {
         let effect = if all { "this rule never matches" } else { "this rule does not match them" };
@@ -159,15 +164,15 @@ fn on_nobody_asked(policy: &Policy) -> Option<String> {
             "no other login is asked for codes"
         };
         return Some(format!(
-            "the rule in line {} exempts every login, so {who}; name the users, services or sources that it is for",
-            rule.line()
+            "the rule in {} exempts every login, so {who}; name the users, services or sources that it is for",
+            rule.place()
         ));
     }
     let rule = policy.exempts_every_source()?;
     Some(format!(
-        "with the rule in line {} logins from everywhere are exempt, so nobody who comes over the network is asked for \
+        "with the rule in {} logins from everywhere are exempt, so nobody who comes over the network is asked for \
          codes; name the networks that it is for",
-        rule.line()
+        rule.place()
     ))
 }
 
@@ -189,7 +194,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::verifier::ports::{Account, Accounts, AccountsError};
+    use crate::verifier::accounts::{Account, Accounts, AccountsError, Membership};
 
     #[test]
     fn rules_that_hang_on_a_directory_are_named() {
@@ -315,8 +320,8 @@ mod tests {
             if group == "down" { Err(AccountsError("no answer".to_owned())) } else { Ok(group == "wheel") }
         }
 
-        fn is_member(&self, _: Option<&Account>, _: &str) -> Result<bool, AccountsError> {
-            Ok(false)
+        fn membership(&self, _: Option<&Account>, _: &str) -> Result<Membership, AccountsError> {
+            Ok(Membership::NoMember)
         }
     }
 

@@ -4,13 +4,13 @@ use zeroize::Zeroizing;
 
 use super::super::failure::Failure;
 use super::scratch::Scratch;
-use crate::verifier::credential::{Credential, MovingFactor};
-use crate::verifier::login_state::LoginState;
+use crate::verifier::enrollment::{Credential, OtpType};
+use crate::verifier::otp::SharedSecret;
 use crate::verifier::policy::{Factor, FactorKind};
-use crate::verifier::secret::SharedSecret;
+use crate::verifier::state::LoginState;
 use crate::verifier::time::UnixTime;
 
-/// A new authenticator for `factor`, with the parameters that its policy gives to enrolments.
+/// A new authenticator for `factor`, with the parameters that its policy gives to enrollments.
 ///
 /// # Errors
 ///
@@ -19,18 +19,19 @@ pub fn make(factor: &Factor, now: UnixTime) -> Result<Credential, Failure> {
     let mut bytes = Zeroizing::new(vec![0; SharedSecret::RECOMMENDED_BYTES]);
     getrandom::fill(&mut bytes).map_err(|_| Failure::refused("the kernel gave no random bytes"))?;
     let secret = SharedSecret::from_bytes(bytes).map_err(|error| Failure::refused(error.to_string()))?;
-    let parameters = factor.enrolment;
+    let parameters = factor.enrollment;
     Ok(Credential {
-        factor: factor.id.clone(),
-        moving: match factor.kind {
-            FactorKind::Totp { .. } => MovingFactor::Totp(parameters.period),
-            FactorKind::Hotp { .. } => MovingFactor::Hotp,
-        },
         algorithm: parameters.algorithm,
         digits: parameters.digits,
-        secret,
-        first: 0,
         enrolled_at: now,
+        ..Credential::new(
+            factor.id.clone(),
+            match factor.kind {
+                FactorKind::Totp { .. } => OtpType::Totp(parameters.period),
+                FactorKind::Hotp { .. } => OtpType::Hotp,
+            },
+            secret,
+        )
     })
 }
 
@@ -41,7 +42,7 @@ pub fn make(factor: &Factor, now: UnixTime) -> Result<Credential, Failure> {
 ///
 /// [`Failure`] when nothing is enrolled for the factor.
 pub fn fresh_code(scratch: &Scratch, factor: &Factor, now: UnixTime) -> Result<Zeroizing<String>, Failure> {
-    let (record, state) = scratch.enrolment()?;
+    let (record, state) = scratch.enrollment()?;
     let credential = record.credential(factor).ok_or_else(|| Failure::refused("nothing is enrolled"))?;
     Ok(credential.code(fresh_place(credential, &state, now)))
 }
@@ -52,7 +53,7 @@ pub fn fresh_code(scratch: &Scratch, factor: &Factor, now: UnixTime) -> Result<Z
 ///
 /// [`Failure`] when nothing is enrolled for the factor.
 pub fn wrong_code(scratch: &Scratch, factor: &Factor, now: UnixTime) -> Result<Zeroizing<String>, Failure> {
-    let (record, state) = scratch.enrolment()?;
+    let (record, state) = scratch.enrollment()?;
     let credential = record.credential(factor).ok_or_else(|| Failure::refused("nothing is enrolled"))?;
     let codes = codes_near(credential, &state, now);
     let length = usize::from(credential.digits.count());
@@ -73,7 +74,7 @@ pub fn code_of_another(
     asked: &Factor,
     now: UnixTime,
 ) -> Result<Zeroizing<String>, Failure> {
-    let (record, state) = scratch.enrolment()?;
+    let (record, state) = scratch.enrollment()?;
     let missing = || Failure::refused("nothing is enrolled");
     let (held, asked) = (record.credential(held), record.credential(asked));
     let (held, asked) = (held.ok_or_else(missing)?, asked.ok_or_else(missing)?);

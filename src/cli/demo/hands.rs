@@ -7,8 +7,8 @@ use super::super::output::print;
 use super::devices;
 use super::scenes::Typing;
 use super::scratch::Scratch;
+use crate::rehearsal::Applicant;
 use crate::store::SystemClock;
-use crate::store::rehearsal::Applicant;
 use crate::verifier::policy::{Factor, Policy};
 use crate::verifier::ports::Clock;
 
@@ -87,8 +87,7 @@ struct Typed {
 
 impl Applicant for Hands<'_> {
     fn answer(&mut self, prompt: &str, _: bool) -> Option<Zeroizing<String>> {
-        let answered = self.code_for(prompt, self.seen.asked.len());
-        let shown = answered.and_then(|typed| {
+        let shown = self.code_for(prompt, self.seen.asked.len()).and_then(|typed| {
             print(&format!("    {prompt}{}{}\n", *typed.code, typed.remark)).map(|()| typed)
         });
         match shown {

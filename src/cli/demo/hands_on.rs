@@ -4,19 +4,19 @@ use std::path::Path;
 
 use super::super::failure::{Exit, Failure};
 use super::super::module_path;
-use super::super::otpauth::to_uri;
-use super::super::output::print;
+use super::super::output::{print, print_painted};
 use super::super::qr::QrOutput;
 use super::super::rehearse::answers::Answers;
 use super::super::rehearse::transcript::Transcript;
 use super::devices;
 use super::scratch::{Scratch, USER};
+use crate::rehearsal::{Libpam, Login};
 use crate::store::SystemClock;
-use crate::store::rehearsal::{Libpam, Login};
+use crate::verifier::enrollment::otpauth::to_uri;
 use crate::verifier::policy::Policy;
 use crate::verifier::ports::Clock;
 
-/// Enrols two authenticators in a new scratch folder and lets somebody log in with them.
+/// Enrolls two authenticators in a new scratch folder and lets somebody log in with them.
 ///
 /// # Errors
 ///
@@ -26,7 +26,7 @@ pub fn run(module: &Path, libpam: &dyn Libpam) -> Result<Exit, Failure> {
     let policy = scratch.policy()?;
     let now = SystemClock.now();
     let made = policy.factors().iter().map(|factor| devices::make(factor, now));
-    scratch.enrol(made.collect::<Result<_, Failure>>()?)?;
+    scratch.enroll(made.collect::<Result<_, Failure>>()?)?;
     print(&opening(module, &scratch))?;
     show_codes(&scratch, &policy)?;
     let granted = (1_u32..).find_map(|number| match log_in(&scratch, module, libpam, number) {
@@ -54,12 +54,12 @@ fn opening(module: &Path, scratch: &Scratch) -> String {
 }
 
 fn show_codes(scratch: &Scratch, policy: &Policy) -> Result<(), Failure> {
-    let (record, _) = scratch.enrolment()?;
+    let (record, _) = scratch.enrollment()?;
     for factor in policy.factors() {
         let Some(credential) = record.credential(factor) else { continue };
         let uri = to_uri(credential, &format!("mfa-chain demo ({})", factor.label), USER, 0);
         let drawn = QrOutput::Utf8.draw(&uri)?;
-        print(&format!("\n{}:\n{}\n{}\n", factor.label, *drawn, *uri))?;
+        print_painted(&format!("\n{}:\n{}\n{}\n", factor.label, *drawn, *uri))?;
     }
     Ok(())
 }
@@ -74,7 +74,7 @@ fn log_in(scratch: &Scratch, module: &Path, libpam: &dyn Libpam, number: u32) ->
     let outcome = outcome.map_err(|error| Failure::files(error.to_string()))?;
     transcript.check()?;
     module_path::check_loaded(module, &outcome)?;
-    let failures = scratch.enrolment()?.1.failures;
+    let failures = scratch.enrollment()?.1.failures;
     let wait = failures.longest_wait_seconds(scratch.policy()?.throttle(), SystemClock.now());
     let (word, why) = if outcome.is_success() {
         ("granted", "Both codes were right and in their places, so the chain is complete.".to_owned())

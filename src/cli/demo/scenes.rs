@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::store::rehearsal::Outcome;
+use crate::rehearsal::Outcome;
 
 /// One login.
 pub struct Scene {
@@ -89,7 +89,7 @@ pub const SCENES: [Scene; 6] = [
         typing: Typing::Again,
         expected: Expected::Denied(1),
         failures: 2,
-        why: "A code is good for one login. Whoever saw it typed cannot use it again (a replay).",
+        why: "A code is good for one login. Somebody who saw it typed cannot use it again (a replay).",
     },
     Scene {
         title: "right and unused codes in the wrong order",

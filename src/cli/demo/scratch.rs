@@ -5,12 +5,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::super::failure::Failure;
-use crate::store::rehearsal::{ServiceFolder, scratch_folder};
+use crate::rehearsal::{ServiceFolder, scratch_folder};
 use crate::store::{FileStore, StoreError, load_policy};
-use crate::verifier::credential::Credential;
-use crate::verifier::login_state::LoginState;
+use crate::verifier::enrollment::{Credential, UserRecord};
 use crate::verifier::policy::Policy;
-use crate::verifier::record::UserRecord;
+use crate::verifier::state::LoginState;
 use crate::verifier::username::Username;
 
 /// A scratch folder. It is removed when dropped, however the demonstration ends.
@@ -57,12 +56,12 @@ impl Scratch {
         Ok(ServiceFolder::create(name, module, &self.policy_path(), &self.store_path())?)
     }
 
-    /// Enrols `credentials` for the user of the demonstration.
+    /// Enrolls `credentials` for the user of the demonstration.
     ///
     /// # Errors
     ///
     /// [`Failure`] when the store can't be made.
-    pub fn enrol(&self, credentials: Vec<Credential>) -> Result<(), Failure> {
+    pub fn enroll(&self, credentials: Vec<Credential>) -> Result<(), Failure> {
         let store = FileStore::open_or_create(&self.store_path())?;
         store.change_record(&user()?, |_| {
             UserRecord::new(credentials, None).map_err(|error| Failure::refused(error.to_string()))
@@ -74,7 +73,7 @@ impl Scratch {
     /// # Errors
     ///
     /// [`Failure`] when the store can't be read.
-    pub fn enrolment(&self) -> Result<(UserRecord, LoginState), Failure> {
+    pub fn enrollment(&self) -> Result<(UserRecord, LoginState), Failure> {
         let store = FileStore::at(&self.store_path());
         let user = user()?;
         let record = store.record(&user)?.unwrap_or_default();

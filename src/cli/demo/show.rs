@@ -12,8 +12,8 @@ use super::devices;
 use super::hands::{Hands, Seen};
 use super::scenes::{POLICY, RANDOM, SCENES, Scene};
 use super::scratch::{Scratch, USER};
+use crate::rehearsal::{Libpam, Login};
 use crate::store::SystemClock;
-use crate::store::rehearsal::{Libpam, Login};
 use crate::verifier::policy::{Factor, FactorKind, Policy};
 use crate::verifier::ports::Clock;
 
@@ -27,10 +27,10 @@ pub fn run(module: &Path, libpam: &dyn Libpam) -> Result<Exit, Failure> {
     let policy = scratch.policy()?;
     let now = SystemClock.now();
     let made = policy.factors().iter().map(|factor| devices::make(factor, now));
-    scratch.enrol(made.collect::<Result<_, Failure>>()?)?;
+    scratch.enroll(made.collect::<Result<_, Failure>>()?)?;
     print(&opening(module, &scratch, &policy))?;
     let unexpected = Stage { scratch: &scratch, policy: &policy, module, libpam }.play_all()?;
-    let failures = scratch.enrolment()?.1.failures.total();
+    let failures = scratch.enrollment()?.1.failures.total();
     let path = scratch.path().display().to_string();
     drop(scratch);
     print(&closing(unexpected, failures, &path))?;
@@ -73,7 +73,7 @@ impl Stage<'_> {
         let outcome = outcome.map_err(|error| Failure::files(error.to_string()))?;
         module_path::check_loaded(self.module, &outcome)?;
         let seen = hands.finish()?;
-        let counted = self.scratch.enrolment()?.1.failures.total();
+        let counted = self.scratch.enrollment()?.1.failures.total();
         let as_expected = scene.expected.is_met(&outcome, seen.asked.len()) && counted == scene.failures;
         let word = if outcome.is_success() { "granted" } else { "denied" };
         let told = format!("  => {word}: libpam says \"{}\" (code {})\n", outcome.text, outcome.code);
@@ -102,10 +102,10 @@ fn opening(module: &Path, scratch: &Scratch, policy: &Policy) -> String {
 }
 
 fn device(factor: &Factor) -> String {
-    let (digits, algorithm) = (factor.enrolment.digits.count(), factor.enrolment.algorithm);
+    let (digits, algorithm) = (factor.enrollment.digits.count(), factor.enrollment.algorithm);
     let moves = match factor.kind {
         FactorKind::Totp { .. } => {
-            format!("{digits} digits, new every {} seconds", factor.enrolment.period.seconds())
+            format!("{digits} digits, new every {} seconds", factor.enrollment.period.seconds())
         }
         FactorKind::Hotp { .. } => format!("{digits} digits, new at each press of its button"),
     };

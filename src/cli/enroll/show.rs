@@ -1,39 +1,33 @@
-//! The secret of an enrolment on its way to the authenticator.
+//! The secret of an enrollment on its way to the authenticator.
 
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::cli::arguments::EnrollArguments;
 use crate::cli::failure::Failure;
-use crate::cli::otpauth::to_uri;
 use crate::cli::qr::QrOutput;
 use crate::cli::{Context, output};
-use crate::verifier::credential::{Credential, MovingFactor};
+use crate::verifier::enrolling::Enrollment;
+use crate::verifier::enrollment::{Credential, OtpType};
 use crate::verifier::policy::Factor;
-use crate::verifier::username::Username;
 
 /// Shows the secret where it is new or `--qr` asks for it.
 ///
 /// # Errors
 ///
-/// [`Failure`] when it can't be shown; an enrolment that nobody saw must not go on.
-pub fn show(
-    context: &Context,
-    arguments: &EnrollArguments,
-    user: &Username,
-    factor: &Factor,
-    credential: &Credential,
-) -> Result<(), Failure> {
+/// [`Failure`] when it can't be shown; an enrollment that nobody saw must not go on.
+pub fn show(context: &Context, arguments: &EnrollArguments, enrollment: &Enrollment) -> Result<(), Failure> {
+    let credential = enrollment.credential();
     let shown = match &arguments.qr {
         Some(form) => arguments.secret_file.is_none() || *form != QrOutput::None,
         None => arguments.secret_file.is_none(),
     };
-    let uri = to_uri(credential, &issuer(factor)?, user.as_str(), credential.first);
+    let uri = enrollment.uri(&issuer(enrollment.factor())?);
     if context.json {
         if let (true, Some(form @ (QrOutput::Png(_) | QrOutput::Svg(_)))) = (shown, &arguments.qr) {
             form.draw(&uri)?;
         }
-        return print_facts(user, credential, shown.then_some(&uri));
+        return print_facts(enrollment.user(), credential, shown.then_some(&uri));
     }
     if !shown {
         return Ok(());
@@ -44,9 +38,9 @@ pub fn show(
     for line in ["Scan the QR code, or open or type one of these in the authenticator:\n", &uri, "\n"] {
         text.push_str(line);
     }
-    text.push_str(&groups_of_four(&credential.secret.to_base32()));
+    text.push_str(&groups_of_four(&enrollment.secret()));
     text.push('\n');
-    output::print(&text)
+    output::print_painted(&text)
 }
 
 /// What authenticator apps show above the code.
@@ -67,19 +61,15 @@ fn groups_of_four(base32: &str) -> Zeroizing<String> {
     groups
 }
 
-fn print_facts(
-    user: &Username,
-    credential: &Credential,
-    uri: Option<&Zeroizing<String>>,
-) -> Result<(), Failure> {
-    let period = match credential.moving {
-        MovingFactor::Totp(period) => Some(period.seconds()),
-        MovingFactor::Hotp => None,
+fn print_facts(user: &str, credential: &Credential, uri: Option<&Zeroizing<String>>) -> Result<(), Failure> {
+    let period = match credential.otp_type {
+        OtpType::Totp(period) => Some(period.seconds()),
+        OtpType::Hotp => None,
     };
     let mut facts = json!({
-        "user": user.as_str(),
+        "user": user,
         "factor": credential.factor.as_str(),
-        "type": credential.moving.name(),
+        "type": credential.otp_type.name(),
         "algorithm": credential.algorithm.name(),
         "digits": credential.digits.count(),
         "period": period,

@@ -3,15 +3,13 @@
 use super::super::failure::Failure;
 use super::super::who::{another_account, renamed};
 use crate::store::FileStore;
-use crate::verifier::chain::Chain;
-use crate::verifier::credential::Credential;
-use crate::verifier::draw::DrawSeed;
-use crate::verifier::failures::{Budget, SourceKey};
-use crate::verifier::login_state::LoginState;
+use crate::verifier::attempt_id::AttemptId;
+use crate::verifier::chain::{Chain, DrawSeed};
+use crate::verifier::enrollment::{Credential, UserRecord, same_account};
 use crate::verifier::policy::{ChainSpec, Factor, FactorKind, Mode, OnWrongCode, ThrottlePolicy, Unenrolled};
 use crate::verifier::ports::{Claimant, Store};
-use crate::verifier::record::{UserRecord, same_account};
 use crate::verifier::request::Request;
+use crate::verifier::state::{Budget, LoginState, SourceKey};
 use crate::verifier::time::UnixTime;
 use crate::verifier::username::Username;
 
@@ -49,12 +47,12 @@ impl Outlook {
         let same = same_account(claimant.uid, request.uid());
         let (enrolled, missing): (Vec<Factor>, Vec<Factor>) =
             spec.factors().cloned().partition(|factor| same && claimant.has_enrolled(factor));
-        let genuine = enrolled.len() >= spec.required_steps();
+        let can_pass = enrolled.len() >= spec.required_steps();
         let other = other_account(store, request, &claimant)?;
         let unenrolled_may = roll_out_holds(spec, now) && request.account.is_some();
-        let exempt = !genuine && other.is_none() && unenrolled_may;
+        let exempt = !can_pass && other.is_none() && unenrolled_may;
         let mut outlook = Self {
-            steps: steps(spec, &claimant, if genuine { &enrolled } else { &[] }),
+            steps: steps(spec, &claimant, if can_pass { &enrolled } else { &[] }),
             enrolled,
             missing,
             exempt,
@@ -62,17 +60,17 @@ impl Outlook {
             recovery_codes: None,
         };
         let (record, login_state) = files_of(store, request)?;
-        outlook.obstacles.extend(other.filter(|_| !genuine));
-        if !genuine && !exempt {
+        outlook.obstacles.extend(other.filter(|_| !can_pass));
+        if !can_pass && !exempt {
             outlook.obstacles.push(outlook.unenrolled(spec));
         }
         if let (false, Some(state)) = (exempt, login_state) {
             outlook.recovery_codes = record.recovery().map(|set| state.recovery_codes_left(set));
             outlook.obstacles.extend(throttled(&state, request, throttle, now));
-            let steps = outlook.steps.iter().filter(|_| genuine);
-            let stale: Vec<String> =
+            let steps = outlook.steps.iter().filter(|_| can_pass);
+            let outdated: Vec<String> =
                 steps.filter_map(|factor| unusable(factor, &record, &state, now)).collect();
-            outlook.obstacles.extend(stale);
+            outlook.obstacles.extend(outdated);
         }
         Ok(outlook)
     }
@@ -89,8 +87,8 @@ impl Outlook {
     }
 }
 
-/// The steps as this user would meet them. The draw of a random chain is not told: whoever reads this over a
-/// shoulder would know which code to ask for.
+/// The steps as this user would meet them. The draw of a random chain is not told: somebody who reads this over
+/// a shoulder would know which code to ask for.
 fn steps(spec: &ChainSpec, claimant: &Claimant, drawn_from: &[Factor]) -> Vec<Factor> {
     if spec.mode() == Mode::Random {
         let all = || spec.factors().cloned().collect();
@@ -100,7 +98,7 @@ fn steps(spec: &ChainSpec, claimant: &Claimant, drawn_from: &[Factor]) -> Vec<Fa
     let whole = spec.clone().with_on_wrong_code(OnWrongCode::Conceal);
     // A fixed chain is the same in every draw.
     let seed = DrawSeed::new(&claimant.draw_key, &claimant.user, (0, 0), spec.name());
-    let chain = Chain::begin(&whole, |factor| claimant.has_enrolled(factor), 0, &seed);
+    let chain = Chain::begin(&whole, |factor| claimant.has_enrolled(factor), AttemptId::default(), &seed);
     chain.map(|chain| chain.next_batch().map(|step| step.factor.clone()).collect()).unwrap_or_default()
 }
 
@@ -114,7 +112,7 @@ fn other_account(
     if !same_account(claimant.uid, request.uid()) {
         return Ok(Username::parse(user)
             .ok()
-            .map(|user| another_account(&user, claimant.uid, request.uid())));
+            .map(|user| another_account(user.as_str(), claimant.uid, request.uid())));
     }
     let holder = request.uid().map(|uid| store.holder_of(uid)).transpose()?.flatten();
     Ok(holder.filter(|holder| holder.as_str() != user).map(|holder| renamed(&holder, user)))
@@ -177,9 +175,9 @@ fn unusable(factor: &Factor, record: &UserRecord, state: &LoginState, now: UnixT
 }
 
 fn seconds_of(credential: &Credential, steps: u64) -> u64 {
-    use crate::verifier::credential::MovingFactor;
-    match credential.moving {
-        MovingFactor::Totp(period) => period.seconds().saturating_mul(steps),
-        MovingFactor::Hotp => 0,
+    use crate::verifier::enrollment::OtpType;
+    match credential.otp_type {
+        OtpType::Totp(period) => period.seconds().saturating_mul(steps),
+        OtpType::Hotp => 0,
     }
 }

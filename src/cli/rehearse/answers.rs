@@ -67,12 +67,13 @@ impl Answers {
 pub fn ask(prompt: &str, echo: bool) -> Result<Zeroizing<String>, Failure> {
     let config = rpassword::ConfigBuilder::new();
     let config = if echo { config.password_feedback_partial_mask('*', usize::MAX) } else { config };
-    let typed = rpassword::prompt_password_with_config(prompt, config.build());
-    typed.map(Zeroizing::new).map_err(|error| match error.kind() {
-        io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => {
-            Failure::cancelled("cancelled at the prompt")
+    rpassword::prompt_password_with_config(prompt, config.build()).map(Zeroizing::new).map_err(|error| {
+        match error.kind() {
+            io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => {
+                Failure::cancelled("cancelled at the prompt")
+            }
+            _ => Failure::cancelled(format!("no terminal to answer at: {error}")),
         }
-        _ => Failure::cancelled(format!("no terminal to answer at: {error}")),
     })
 }
 

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::super::failure::Failure;
 use super::super::output::print;
 use super::answers::Answers;
-use crate::store::rehearsal::Applicant;
+use crate::rehearsal::Applicant;
 
 /// Answers the prompts of one login and keeps what was shown; never what was typed.
 pub struct Transcript {

@@ -10,9 +10,11 @@ use crate::verifier::username::Username;
 
 /// What was found in a store.
 #[derive(Debug, Default)]
-pub struct Enrolments {
+pub struct Enrollments {
     users: usize,
     cannot_pass: Vec<Username>,
+    /// Users with a code that is shorter than the policy says.
+    short_codes: Vec<Username>,
     /// Users who can pass no chain of the policy at all.
     pass_none: usize,
     faults: Vec<String>,
@@ -20,7 +22,7 @@ pub struct Enrolments {
     faulty: usize,
     closed: bool,
     missing: bool,
-    /// The folder of secrets alone is gone.
+    /// Only the folder of secrets is gone.
     secrets_lost: bool,
 }
 
@@ -35,7 +37,7 @@ pub enum Soundness {
     NobodyPasses,
 }
 
-impl Enrolments {
+impl Enrollments {
     /// Reads each record and login state of `store`.
     #[must_use]
     pub fn survey(store: &FileStore, policy: &Policy) -> Self {
@@ -83,8 +85,17 @@ impl Enrolments {
     /// What it means under `policy`; `now` is before the end of a roll-out or not.
     #[must_use]
     pub fn soundness(&self, policy: &Policy, now: UnixTime) -> Soundness {
-        let asks_nobody = |rule: &Rule| rule.matches_every_login() && *rule.action() == RuleAction::Exempt;
-        let exempt = matches!(policy.default_chain().unenrolled(), Unenrolled::ExemptUntil(end) if now < end);
+        let asks_nobody = |rule: &Rule| {
+            let exempts = match rule.action() {
+                RuleAction::Exempt => true,
+                RuleAction::Observe { until, .. } => now < *until,
+                RuleAction::Chain(_) | RuleAction::Deny => false,
+            };
+            rule.matches_every_login() && exempts
+        };
+        let rolls_out =
+            matches!(policy.default_chain().unenrolled(), Unenrolled::ExemptUntil(end) if now < end);
+        let exempt = rolls_out || policy.observed_until().is_some_and(|until| now < until);
         let barred = self.faulty.saturating_add(self.pass_none);
         let nobody = self.closed || self.missing || (barred >= self.users && !exempt);
         match (nobody && !policy.rules().iter().any(asks_nobody), self.faults.is_empty()) {
@@ -100,7 +111,7 @@ impl Enrolments {
         match (self.closed, self.users) {
             (true, _) => "cannot be read, so every login that asks for codes is denied".to_owned(),
             (false, 0) if self.secrets_lost => {
-                "its folder `secrets` is gone, so nobody's authenticators are known and every login that asks for codes is \
+                "its folder `secrets` is gone, so no authenticator is known and every login that asks for codes is \
                  denied; restore it from a backup"
                     .to_owned()
             }
@@ -110,7 +121,7 @@ impl Enrolments {
                     .to_owned()
             }
             (false, 0) => {
-                let first = "no users yet; `mfa-chain enroll USER FACTOR` enrols the first one";
+                let first = "no users yet; `mfa-chain enroll USER FACTOR` enrolls the first one";
                 format!("{first}, and until then every login that asks for codes is denied")
             }
             (false, 1) => "1 user".to_owned(),
@@ -121,14 +132,31 @@ impl Enrolments {
     /// What is wrong with the store, a line each.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.faults.clone();
+        self.faults.iter().cloned().chain(self.advice()).collect()
+    }
+
+    /// Files that can't be used, each with its cure.
+    #[must_use]
+    pub fn faults(&self) -> &[String] {
+        &self.faults
+    }
+
+    /// What is wrong with enrollments whose files are whole.
+    #[must_use]
+    pub fn advice(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
         let (count, all) = (self.cannot_pass.len(), self.users);
         if count > 0 {
-            let first: Vec<&str> = self.cannot_pass.iter().take(FEW).map(Username::as_str).collect();
-            let more = if count > FEW { ", …" } else { "" };
-            let names = first.join(", ");
+            let names = first_of(&self.cannot_pass);
             warnings.push(format!(
-                "{count} of {all} enrolled users cannot pass the default chain, too few factors: {names}{more}"
+                "{count} of {all} enrolled users cannot pass the default chain, too few factors: {names}"
+            ));
+        }
+        if !self.short_codes.is_empty() {
+            let (count, names) = (self.short_codes.len(), first_of(&self.short_codes));
+            warnings.push(format!(
+                "{count} of {all} enrolled users have an authenticator with fewer digits than the policy says, so a guess is \
+                 more likely there: {names}; see `mfa-chain status USER`, and enroll again"
             ));
         }
         warnings
@@ -143,6 +171,11 @@ impl Enrolments {
                 shell_word(user.as_str())
             ));
         }
+        let mut factors =
+            policy.factors().iter().filter_map(|factor| Some((factor, record.credential(factor)?)));
+        if factors.any(|(factor, credential)| credential.digits.count() < factor.enrollment.digits.count()) {
+            self.short_codes.push(user.clone());
+        }
         let passes = |chain: &ChainSpec| Readiness::of(chain, &record).is_enough();
         if !passes(policy.default_chain()) {
             let whole = state.is_some() || record.credentials().is_empty();
@@ -152,6 +185,12 @@ impl Enrolments {
         }
         Ok(())
     }
+}
+
+fn first_of(users: &[Username]) -> String {
+    let first: Vec<&str> = users.iter().take(FEW).map(Username::as_str).collect();
+    let more = if users.len() > FEW { ", …" } else { "" };
+    format!("{}{more}", first.join(", "))
 }
 
 const STATES_LOST: &str = "the store's folder `state` is gone, so used codes are not known and every login that asks for codes \
