@@ -18,7 +18,7 @@ profile: bench-build
 bench-build:
 	@tools/require bench
 	@$(MAKE) --no-print-directory build
-	$(reproducible) $(CARGO) build --locked --release --example pamtimer
-	@install -m 755 $(target)/release/examples/pamtimer build/pamtimer
+	$(reproducible) $(CARGO) build --locked --release -p pamtimer
+	@install -m 755 $(target)/release/pamtimer build/pamtimer
 	@$(module_build)
-	@install -m 644 $(target)/release/libpam_mfa_chain.so build/pam_mfa_chain.unstripped.so
+	@install -m 644 $(target)/release/libmfa_chain.so build/pam_mfa_chain.unstripped.so

@@ -9,22 +9,21 @@
 )] // what goes wrong ends the measurement
 
 use std::path::Path;
+use std::sync::Arc;
 
 use divan::{Bencher, black_box};
-use pam_mfa_chain::store::{FileStore, StoreError};
-use pam_mfa_chain::verifier::attempt::{Begin, Orchestrator, Submission};
-use pam_mfa_chain::verifier::credential::{Credential, MovingFactor};
-use pam_mfa_chain::verifier::login_state::DrawKey;
-use pam_mfa_chain::verifier::memory_store::MemoryStore;
-use pam_mfa_chain::verifier::otp::{Algorithm, Digits, Period};
-use pam_mfa_chain::verifier::policy::{FactorId, Policy};
-use pam_mfa_chain::verifier::ports::{Account, Accounts, AccountsError, Clock, NoAudit};
-use pam_mfa_chain::verifier::record::UserRecord;
-use pam_mfa_chain::verifier::request::Request;
-use pam_mfa_chain::verifier::response::Response;
-use pam_mfa_chain::verifier::secret::SharedSecret;
-use pam_mfa_chain::verifier::time::UnixTime;
-use pam_mfa_chain::verifier::username::Username;
+use mfa_chain::store::{FileStore, StoreError};
+use mfa_chain::verifier::attempt::{Next, Orchestrator};
+use mfa_chain::verifier::enrollment::{Credential, OtpType, UserRecord};
+use mfa_chain::verifier::memory_store::MemoryStore;
+use mfa_chain::verifier::otp::{Algorithm, Period, Response, SharedSecret};
+use mfa_chain::verifier::policy::{FactorId, Policy};
+use mfa_chain::verifier::ports::Clock;
+use mfa_chain::verifier::request::Request;
+use mfa_chain::verifier::state::DrawKey;
+use mfa_chain::verifier::time::UnixTime;
+use mfa_chain::verifier::username::Username;
+use mfa_chain::verifier::verdict::Verdict;
 use zeroize::Zeroizing;
 
 fn main() {
@@ -48,25 +47,19 @@ fn window_scan(bencher: Bencher, candidates: u64) {
 /// A whole login in memory: decide, begin, answer and judge each step.
 #[divan::bench(args = [1, 2, 3, 8])]
 fn chain(bencher: Bencher, steps: u8) {
-    let policy = Policy::parse(&policy_of(steps, 0), "policy.toml").expect("a policy");
+    let policy = Arc::new(Policy::parse(&policy_of(steps, 0), "policy.toml").expect("a policy"));
     bencher.with_inputs(|| enrolled(steps)).bench_refs(|store| {
-        let orchestrator = Orchestrator {
-            policy: &policy,
-            store: &*store,
-            clock: &Noon,
-            accounts: &Nobody,
-            audit: &NoAudit,
-        };
-        let Begin::Attempt(mut attempt) = orchestrator.begin(&Request::new("sshd", "alice")) else {
+        let orchestrator = Orchestrator::new(Arc::clone(&policy), &*store, Noon);
+        let Next::Ask(mut attempt) = orchestrator.begin(&Request::local("sshd", "alice")) else {
             panic!("a chain is asked for")
         };
         loop {
             let factor = attempt.expected().factor.id.as_str().to_owned();
             let number = factor.trim_start_matches('f').parse().expect("a number");
             let code = totp(number).code(NOON / 30);
-            match attempt.submit(&factor, Response::from_bytes(code.as_bytes())) {
-                Ok(Submission::NextStep(next)) => attempt = next,
-                Ok(Submission::Complete(proof)) => break proof,
+            match orchestrator.submit(attempt, &factor, Response::from_bytes(code.as_bytes())) {
+                Ok(Next::Ask(next)) => attempt = next,
+                Ok(Next::Over(Verdict::Grant(proof))) => break proof,
                 _ => panic!("right codes"),
             }
         }
@@ -114,42 +107,18 @@ impl Clock for Noon {
     }
 }
 
-struct Nobody;
-
-impl Accounts for Nobody {
-    fn account(&self, _: &str) -> Result<Option<Account>, AccountsError> {
-        Ok(None)
-    }
-
-    fn account_of(&self, _: u32) -> Result<Option<Account>, AccountsError> {
-        Ok(None)
-    }
-
-    fn lists_group(&self, _: &str) -> Result<bool, AccountsError> {
-        Ok(false)
-    }
-
-    fn is_member(&self, _: Option<&Account>, _: &str) -> Result<bool, AccountsError> {
-        Ok(false)
-    }
-}
-
 fn enrolled(steps: u8) -> MemoryStore {
     let store = MemoryStore::new(DrawKey([7; 32]));
-    store.enrol("alice", UserRecord::new((1..=steps).map(totp).collect(), None).expect("a record"));
+    store.enroll("alice", UserRecord::new((1..=steps).map(totp).collect(), None).expect("a record"));
     store
 }
 
 fn totp(number: u8) -> Credential {
-    Credential {
-        factor: FactorId::parse(&format!("f{number}")).expect("an id"),
-        moving: MovingFactor::Totp(Period::default()),
-        algorithm: Algorithm::default(),
-        digits: Digits::default(),
-        secret: SharedSecret::from_bytes(Zeroizing::new(vec![number; 20])).expect("a secret"),
-        first: 0,
-        enrolled_at: UnixTime::default(),
-    }
+    Credential::new(
+        FactorId::parse(&format!("f{number}")).expect("an id"),
+        OtpType::Totp(Period::default()),
+        SharedSecret::from_bytes(Zeroizing::new(vec![number; 20])).expect("a secret"),
+    )
 }
 
 fn policy_of(factors: u8, rules: usize) -> String {

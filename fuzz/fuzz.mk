@@ -17,7 +17,7 @@ fuzz:
 
 # Lines of the engine and the store that these tests pass through, in their own process or in the command.
 coverage_tests := chain_properties clock command command_check draws engine file_store fuzzed_input model otp_vectors \
-	recovery_codes rehearsal shipped_conf sources this_host untrusted_files
+	recovery_codes rehearsal shipped_conf sources this_host untrusted_files untrusted_folders
 coverage:
 	@tools/require test
 	@$(call install_tool,cargo-tarpaulin)

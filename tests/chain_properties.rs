@@ -3,13 +3,14 @@
 #![cfg(test)]
 #![allow(clippy::arithmetic_side_effects)] // an overflow fails the test
 
-mod world;
+mod engine_fixture;
 
-use pam_mfa_chain::verifier::attempt::{Begin, Submission};
-use pam_mfa_chain::verifier::request::Request;
-use pam_mfa_chain::verifier::verdict::{DenyReason, Refusal};
+use engine_fixture::{EngineFixture, typed};
+use mfa_chain::verifier::attempt::Next;
+use mfa_chain::verifier::reason::{DenyReason, Refusal};
+use mfa_chain::verifier::request::Request;
+use mfa_chain::verifier::verdict::Verdict;
 use proptest::prelude::*;
-use world::{World, typed};
 
 /// Longer than any wait, so that the throttle stands in no attempt's way here.
 const TWO_DAYS: u64 = 2 * 86_400;
@@ -75,7 +76,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 }
 
 impl Setup {
-    fn world(&self) -> World {
+    fn fixture(&self) -> EngineFixture {
         let mut policy = format!(
             "mode = \"{}\"\nrequired_steps = {}\non_wrong_code = \"{}\"\n",
             if self.random { "random" } else { "fixed" },
@@ -87,10 +88,10 @@ impl Setup {
             let factor = format!("[[factors]]\nid = \"f{place}\"\ntype = \"{kind}\"\n");
             policy.push_str(&factor);
         }
-        let world = World::new(&policy);
+        let fixture = EngineFixture::new(&policy);
         let ids: Vec<String> = self.enrolled_ids();
-        world.enrol("alice", &ids.iter().map(String::as_str).collect::<Vec<_>>(), None);
-        world
+        fixture.enroll("alice", &ids.iter().map(String::as_str).collect::<Vec<_>>(), None);
+        fixture
     }
 
     fn enrolled_ids(&self) -> Vec<String> {
@@ -104,30 +105,30 @@ impl Setup {
 }
 
 /// The time steps or counters that the rules accept for `factor` now: in the window, and after the last used.
-fn acceptable(world: &World, factor: &str) -> Vec<u64> {
-    let credential = world.credential(factor);
-    let state = world.store.state("alice").expect("state");
+fn acceptable(fixture: &EngineFixture, factor: &str) -> Vec<u64> {
+    let credential = fixture.credential(factor);
+    let state = fixture.store.state("alice").expect("state");
     let next = state.mark(credential.id()).map_or(0, |mark| mark.next);
-    match credential.step_at(pam_mfa_chain::verifier::ports::Clock::now(&world.clock)) {
+    match credential.step_at(mfa_chain::verifier::ports::Clock::now(&fixture.clock)) {
         Some(step) => (step - 1..=step + 1).filter(|step| *step >= next).collect(),
         None => (next..next + 10).collect(),
     }
 }
 
-fn answer(world: &World, setup: &Setup, factor: &str, typed: Typed) -> String {
-    let credential = world.credential(factor);
+fn answer(fixture: &EngineFixture, setup: &Setup, factor: &str, typed: Typed) -> String {
+    let credential = fixture.credential(factor);
     match typed {
         Typed::Right => {
-            acceptable(world, factor).last().map_or_else(String::new, |at| credential.code(*at).to_string())
+            acceptable(fixture, factor).last().map_or_else(String::new, |at| credential.code(*at).to_string())
         }
         Typed::Used => {
             let used =
-                world.store.state("alice").expect("state").mark(credential.id()).map(|mark| mark.next - 1);
+                fixture.store.state("alice").expect("state").mark(credential.id()).map(|mark| mark.next - 1);
             credential.code(used.unwrap_or(1)).to_string()
         }
         Typed::OfAnotherFactor => {
             let other = (0..setup.hotp.len()).map(|place| format!("f{place}")).find(|other| other != factor);
-            other.map_or_else(String::new, |other| world.code(&other, 0))
+            other.map_or_else(String::new, |other| fixture.code(&other, 0))
         }
         Typed::Wrong => "123456".to_owned(),
         Typed::Malformed => "12345".to_owned(),
@@ -140,13 +141,13 @@ proptest! {
 
     #[test]
     fn a_grant_follows_only_from_every_drawn_step_in_order(setup in setups(), moves in moves()) {
-        let world = setup.world();
-        let engine = world.engine();
+        let fixture = setup.fixture();
+        let engine = fixture.engine();
         let mut moves = moves.into_iter();
         'attempts: loop {
-            world.clock.advance(TWO_DAYS);
-            let begun = engine.begin(&Request::new("sshd", "alice"));
-            let Begin::Attempt(mut attempt) = begun else { panic!("a chain is asked of everybody") };
+            fixture.clock.advance(TWO_DAYS);
+            let begun = engine.begin(&Request::local("sshd", "alice"));
+            let Next::Ask(mut attempt) = begun else { panic!("a chain is asked of everybody") };
             // Whatever went before, an attempt starts at step 1.
             prop_assert_eq!(attempt.expected().number, 1);
             prop_assert_eq!(attempt.step_count(), setup.required);
@@ -158,35 +159,36 @@ proptest! {
                 prop_assert!(!right.contains(&expected), "no factor twice");
                 let named = next.names.filter(|place| *place < setup.hotp.len()).map(|place| format!("f{place}"));
                 let named = named.unwrap_or_else(|| expected.clone());
-                let text = answer(&world, &setup, &expected, next.typed);
-                let credential = world.credential(&expected);
+                let text = answer(&fixture, &setup, &expected, next.typed);
+                let credential = fixture.credential(&expected);
                 let is_right = setup.enrolled_ids().contains(&expected)
-                    && acceptable(&world, &expected).iter().any(|at| *credential.code(*at) == text);
+                    && acceptable(&fixture, &expected).iter().any(|at| *credential.code(*at) == text);
                 spoilt |= !is_right || named != expected;
-                match attempt.submit(&named, typed(&text)) {
+                match engine.submit(attempt, &named, typed(&text)) {
                     Err(breach) => {
                         prop_assert_ne!(&named, &expected);
                         prop_assert_eq!(breach.expected.as_str(), expected.as_str());
                         continue 'attempts;
                     }
-                    Ok(Submission::NextStep(next)) => {
+                    Ok(Next::Ask(next)) => {
                         prop_assert_eq!(&named, &expected);
                         prop_assert!(setup.conceal || !spoilt, "under reset a wrong answer ends the attempt");
                         right.push(expected);
                         attempt = next;
                     }
-                    Ok(Submission::Complete(proof)) => {
+                    Ok(Next::Over(Verdict::Grant(proof))) => {
                         right.push(expected);
                         prop_assert!(!spoilt);
                         prop_assert_eq!(right.len(), setup.required);
                         prop_assert_eq!(proof.factors().map(ToString::to_string).collect::<Vec<_>>(), right);
-                        prop_assert_eq!(world.failures("alice"), 0);
+                        prop_assert_eq!(fixture.failures("alice"), 0);
                         continue 'attempts;
                     }
-                    Ok(Submission::Reset(reason)) => {
+                    Ok(Next::Over(Verdict::Exempt(by))) => panic!("nothing exempts: {by:?}"),
+                    Ok(Next::Over(Verdict::Deny(reason))) => {
                         prop_assert!(spoilt, "right answers in order are granted, not {:?}", reason);
                         let repeated = reason == DenyReason::Step(Refusal::ReplayFromSource);
-                        prop_assert!(repeated || world.failures("alice") > 0, "a judged failure is charged");
+                        prop_assert!(repeated || fixture.failures("alice") > 0, "a judged failure is charged");
                         let throttled = matches!(reason, DenyReason::Step(Refusal::Throttled { .. }));
                         prop_assert!(!throttled, "two days are longer than any wait");
                         continue 'attempts;
@@ -198,10 +200,10 @@ proptest! {
 
     #[test]
     fn a_chain_asks_for_factors_that_the_user_has(setup in setups(), attempts in 1_usize..6) {
-        let world = setup.world();
+        let fixture = setup.fixture();
         for _ in 0..attempts {
-            world.clock.advance(TWO_DAYS);
-            let ending = world.login("alice", |factor| answer(&world, &setup, factor, Typed::Right));
+            fixture.clock.advance(TWO_DAYS);
+            let ending = fixture.login("alice", |factor| answer(&fixture, &setup, factor, Typed::Right));
             prop_assert_eq!(ending.granted(), setup.can_pass());
             if setup.can_pass() {
                 let enrolled = setup.enrolled_ids();
@@ -215,15 +217,15 @@ proptest! {
 
     #[test]
     fn no_bytes_are_a_right_answer_but_the_right_code(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-        let world = World::new("[[factors]]\nid = \"f0\"\ntype = \"totp\"\n");
-        world.enrol_all("alice");
-        let engine = world.engine();
-        let Begin::Attempt(attempt) = engine.begin(&Request::new("sshd", "alice")) else { panic!("a chain") };
+        let fixture = EngineFixture::new("[[factors]]\nid = \"f0\"\ntype = \"totp\"\n");
+        fixture.enroll_all("alice");
+        let engine = fixture.engine();
+        let Next::Ask(attempt) = engine.begin(&Request::local("sshd", "alice")) else { panic!("a chain") };
         let digits: String = bytes.iter().filter(|byte| !byte.is_ascii_whitespace()).map(|byte| char::from(*byte)).collect();
-        let codes: Vec<String> = (-1..=1).map(|offset| world.code("f0", offset)).collect();
+        let codes: Vec<String> = (-1..=1).map(|offset| fixture.code("f0", offset)).collect();
         let granted = matches!(
-            attempt.submit("f0", pam_mfa_chain::verifier::response::Response::from_bytes(&bytes)),
-            Ok(Submission::Complete(_))
+            engine.submit(attempt, "f0", mfa_chain::verifier::otp::Response::from_bytes(&bytes)),
+            Ok(Next::Over(Verdict::Grant(_)))
         );
         prop_assert_eq!(granted, codes.contains(&digits) && bytes.len() <= 64);
     }

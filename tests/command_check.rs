@@ -5,19 +5,19 @@ mod failed;
 mod rehearsal_host;
 
 use failed::failed;
-use pam_mfa_chain::store::SystemClock;
-use pam_mfa_chain::verifier::failures::{ChainMark, FailureCounts, SourceKey};
-use pam_mfa_chain::verifier::ports::Clock;
-use pam_mfa_chain::verifier::request::Request;
+use mfa_chain::store::SystemClock;
+use mfa_chain::verifier::ports::Clock;
+use mfa_chain::verifier::request::Request;
+use mfa_chain::verifier::state::{ChainMark, FailureCounts, SourceKey};
 use rehearsal_host::{Host, POLICY};
 
 #[test]
 fn a_valid_policy_is_told_in_full() {
     let host = Host::with_policy(POLICY);
-    host.enrol("alice", &["phone", "token"]);
+    host.enroll("alice", &["phone", "token"]);
     let told = [
         "policy.toml: valid",
-        "phone: totp, window 1, \"Phone app\"; enrolments get SHA1, 6 digits, every 30 s",
+        "phone: totp, window 1, \"Phone app\"; enrollments get SHA1, 6 digits, every 30 s",
         "token: hotp, look_ahead 10",
         "default: fixed, 2 of 2 factors (phone, token), on_wrong_code reset, unenrolled deny",
         "else: chain default",
@@ -82,7 +82,7 @@ fn rules_that_no_login_of_this_host_matches_are_warnings() {
                  [[rules]]\nservices = ['no-such-service']\naction = 'deny'\n\
                  [[rules]]\nfrom = ['0.0.0.0/0', '::/0']\naction = 'exempt'\n";
     let host = Host::with_policy(&format!("{POLICY}{rules}"));
-    host.enrol("alice", &["phone", "token"]);
+    host.enroll("alice", &["phone", "token"]);
     let told = [
         "rule 1 (line 13): this host lists no user `alcie-typo`",
         "rule 1 (line 13): this host lists no group `admin-typo`",
@@ -95,11 +95,11 @@ fn rules_that_no_login_of_this_host_matches_are_warnings() {
 #[test]
 fn users_who_cannot_pass_are_counted_and_named() {
     let host = Host::with_policy(POLICY);
-    host.enrol("alice", &["phone", "token"]);
-    host.enrol("bob", &["phone"]);
+    host.enroll("alice", &["phone", "token"]);
+    host.enroll("bob", &["phone"]);
     host.run(&["check"]).assert_tells(0, &["1 of 2 enrolled users cannot pass the default chain", ": bob\n"]);
     for user in ["c1", "c2", "c3", "c4", "c5"] {
-        host.enrol(user, &["token"]);
+        host.enroll(user, &["token"]);
     }
     host.run(&["check"]).assert_tells(0, &["6 of 7 enrolled users", ": bob, c1, c2, c3, c4, …\n"]);
 }
@@ -108,7 +108,7 @@ fn users_who_cannot_pass_are_counted_and_named() {
 fn files_that_are_damaged_or_lost_end_check_with_1() {
     let host = Host::with_policy(POLICY);
     for user in ["alice", "bob", "carol", "dave"] {
-        host.enrol(user, &["phone", "token"]);
+        host.enroll(user, &["phone", "token"]);
     }
     let state = host.store_path().join("state");
     std::fs::write(state.join("alice"), vec![0; 8192]).expect("damaged");
@@ -135,14 +135,17 @@ fn a_policy_that_is_not_valid_is_an_object_too() {
     assert_eq!(ended.code, 3);
     let object = ended.json();
     assert_eq!(object["valid"], false);
-    let errors = object["errors"].as_array().expect("a list");
-    assert!(errors.len() == 2 && errors[0].as_str().expect("text").contains("policy.toml:4:"), "{object}");
+    let mistakes = object["error"]["mistakes"].as_array().expect("a list");
+    assert_eq!(
+        (mistakes.len(), &mistakes[0]["line"], &object["error"]["code"]),
+        (2, &4.into(), &"policy-invalid".into())
+    );
 }
 
 #[test]
 fn users_who_all_lack_a_factor_end_check_with_3() {
     let host = Host::with_policy(POLICY);
-    host.enrol("root", &["phone"]);
+    host.enroll("root", &["phone"]);
     host.run(&["check"]).assert_tells(3, &["1 of 1 enrolled users cannot pass the default chain"]);
     let other = host.run(&["check", "--json"]).json();
     assert_eq!(other["store"], "nobody-passes");
@@ -150,19 +153,19 @@ fn users_who_all_lack_a_factor_end_check_with_3() {
     let short = Host::with_policy(&format!(
         "{POLICY}[chains.short]\nrequired_steps = 1\n[[rules]]\nservices = ['sudo']\nchain = 'short'\n"
     ));
-    short.enrol("root", &["phone"]);
+    short.enroll("root", &["phone"]);
     short.run(&["check"]).assert_tells(0, &["1 of 1 enrolled users cannot pass the default chain"]);
 }
 
 #[test]
 fn a_folder_of_the_store_that_is_gone_is_one_line_with_its_cure() {
     for (folder, told) in [
-        ("secrets", "its folder `secrets` is gone, so nobody's authenticators are known"),
+        ("secrets", "its folder `secrets` is gone, so no authenticator is known"),
         ("state", "folder `state` is gone, so used codes are not known"),
     ] {
         let host = Host::with_policy(POLICY);
         for user in ["root", "daemon", "bin"] {
-            host.enrol(user, &["phone", "token"]);
+            host.enroll(user, &["phone", "token"]);
         }
         std::fs::rename(host.store_path().join(folder), host.store_path().join("aside")).expect("moved");
         let ended = host.run(&["check"]);
@@ -180,7 +183,7 @@ fn a_folder_of_the_store_that_is_gone_is_one_line_with_its_cure() {
 fn a_store_that_lets_nobody_pass_ends_check_with_3() {
     let host = Host::with_policy(POLICY);
     host.run(&["check"]).assert_tells(3, &["not there, so every login that asks for codes is denied"]);
-    host.enrol("alice", &["phone", "token"]);
+    host.enroll("alice", &["phone", "token"]);
     host.run(&["check"]).assert_tells(0, &["1 user"]);
     std::fs::rename(host.store_path().join("secrets"), host.store_path().join("aside")).expect("moved");
     host.run(&["check"]).assert_tells(3, &["its folder `secrets` is gone"]);
@@ -203,7 +206,7 @@ fn a_store_that_lets_nobody_pass_ends_check_with_3() {
 #[test]
 fn check_as_json_is_one_object() {
     let host = Host::with_policy(POLICY);
-    host.enrol("bob", &["phone"]);
+    host.enroll("bob", &["phone"]);
     let object = host.run(&["check", "--json"]).json();
     assert_eq!(object["valid"], true);
     assert_eq!(object["chains"][0]["factors"], serde_json::json!(["phone", "token"]));
@@ -215,13 +218,17 @@ fn check_as_json_is_one_object() {
 #[test]
 fn explain_tells_the_rule_that_matches() {
     let rules = "[chains.admin]\nmode = 'random'\n[[rules]]\nusers = ['eve']\naction = 'deny'\n[[rules]]\n\
-                 from = ['10.0.0.0/8']\naction = 'exempt'\n[[rules]]\ngroups = ['wheel']\nchain = 'admin'\n";
+                 from = ['10.0.0.0/8']\naction = 'exempt'\n[[rules]]\ngroups = ['daemon']\nchain = 'admin'\n";
     let host = Host::with_policy(&format!("{POLICY}{rules}"));
-    host.enrol("root", &["phone", "token"]);
+    host.enroll("root", &["phone", "token"]);
     let cases: [(&[&str], i32, &[&str]); 5] = [
         (&["eve"], 1, &["1 (line 15): users eve -> deny", "denied by the rule"]),
         (&["root", "--rhost", "10.1.2.3"], 0, &["2 (line 18): from 10.0.0.0/8 -> exempt", "exempt: no code"]),
-        (&["root", "--group", "wheel"], 0, &["3 (line 21)", "admin: random", "2 of 2 in a draw per attempt"]),
+        (
+            &["root", "--group", "daemon"],
+            0,
+            &["3 (line 21)", "admin: random", "2 of 2 in a draw per attempt"],
+        ),
         (&["root", "--rhost", "host.example"], 0, &["no rule: the default chain", "--rhost is no address"]),
         (&["root", "--group", "users"], 0, &["step 1  phone (Phone app)", "step 2  token (Key-ring token)"]),
     ];
@@ -237,7 +244,7 @@ fn explain_tells_the_rule_that_matches() {
 #[test]
 fn explain_tells_what_an_enrolled_user_would_meet() {
     let host = Host::with_policy(POLICY);
-    host.enrol("root", &["phone", "token"]);
+    host.enroll("root", &["phone", "token"]);
     let told = ["enrolled phone, token", "could pass now, with right codes"];
     host.run(&["explain", "root", "--service", "sshd"]).assert_tells(0, &told);
     let object = host.run(&["explain", "root", "--service", "sshd", "--json"]).json();
@@ -250,7 +257,7 @@ fn explain_tells_what_an_enrolled_user_would_meet() {
 #[test]
 fn explain_tells_an_unenrolled_user_from_one_who_can_pass() {
     let host = Host::with_policy(POLICY);
-    host.enrol("root", &["phone"]);
+    host.enroll("root", &["phone"]);
     let told =
         ["missing  token", "1 of the 2 factors needed", "prompts are shown all the same", "cannot pass"];
     host.run(&["explain", "root", "--service", "sshd"]).assert_tells(1, &told);
@@ -261,7 +268,7 @@ fn explain_tells_an_unenrolled_user_from_one_who_can_pass() {
 #[test]
 fn explain_tells_a_roll_out() {
     let host = Host::with_policy(&format!("unenrolled = 'exempt'\nuntil = 2999-12-31\n{POLICY}"));
-    host.enrol("alice", &["phone", "token"]);
+    host.enroll("alice", &["phone", "token"]);
     host.run(&["explain", "root", "--service", "sshd"])
         .assert_tells(0, &["the roll-out deadline has not passed"]);
     // Nobody lists the account, so nobody is let in.
@@ -269,15 +276,26 @@ fn explain_tells_a_roll_out() {
 }
 
 #[test]
+fn explain_tells_an_observed_login_with_what_it_would_meet() {
+    let rule = "[[rules]]\nservices = ['sudo']\naction = 'observe'\nuntil = 2999-12-31\n";
+    let host = Host::with_policy(&format!("{POLICY}{rule}"));
+    host.enroll("root", &["phone"]);
+    let told = ["exempt and observed through 2999-12-31", "could not pass the chain now", "missing  token"];
+    host.run(&["explain", "root", "--service", "sudo"]).assert_tells(0, &told);
+    host.run(&["explain", "root", "--service", "sshd"]).assert_tells(1, &["cannot pass now"]);
+    host.run(&["explain", "nobody-here", "--service", "sudo"]).assert_tells(1, &["cannot pass now"]);
+}
+
+#[test]
 fn explain_tells_what_right_codes_cannot_overcome() {
     let host = Host::with_policy(POLICY);
-    host.enrol("root", &["phone", "token"]);
+    host.enroll("root", &["phone", "token"]);
     let now = SystemClock.now();
     host.change_state("root", |_, state| state.failures.strangers = failed(7, now));
     host.run(&["explain", "root", "--service", "sshd"]).assert_tells(1, &["throttled: 7 failures"]);
     // At a place of its own somebody else's failures make nobody wait.
     host.change_state("root", |_, state| {
-        let request = Request { ruser: Some("alice".to_owned()), ..Request::new("sudo", "root") };
+        let request = Request { ruser: Some("alice".to_owned()), ..Request::local("sudo", "root") };
         let key = SourceKey::of(&request, &state.draw_key);
         state.failures.pass(key, ChainMark { key: 1, hardness: 18 }, now);
     });
@@ -287,7 +305,7 @@ fn explain_tells_what_right_codes_cannot_overcome() {
     host.change_state("root", |record, state| {
         state.failures = FailureCounts::default();
         let next = record.credentials()[0].step_at(now).expect("a step");
-        state.burn(&record.credentials()[0], next.saturating_add(9), now);
+        state.mark_used(&record.credentials()[0], next.saturating_add(9), now);
     });
     let told = ["`phone`: its codes are used up for about", "cannot pass now"];
     host.run(&["explain", "root", "--service", "sshd"]).assert_tells(1, &told);
@@ -305,7 +323,7 @@ fn explain_ends_with_3_where_the_module_could_not_decide() {
     let host = Host::with_policy(POLICY);
     host.run(&["explain", "root", "--service", "sshd"])
         .assert_fails(3, &format!("mfa-chain: {}: not there; ", host.store_path().display()));
-    host.enrol("root", &["phone", "token"]);
+    host.enroll("root", &["phone", "token"]);
     std::fs::remove_file(host.store_path().join("state/root")).expect("removed");
     host.run(&["explain", "root", "--service", "sshd"]).assert_fails(
         3,

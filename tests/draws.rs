@@ -2,11 +2,11 @@
 #![cfg(test)]
 #![allow(clippy::arithmetic_side_effects)] // an overflow fails the test
 
-mod world;
+mod engine_fixture;
 
-use pam_mfa_chain::verifier::attempt::Begin;
-use pam_mfa_chain::verifier::request::Request;
-use world::World;
+use engine_fixture::EngineFixture;
+use mfa_chain::verifier::attempt::Next;
+use mfa_chain::verifier::request::Request;
 
 const RANDOM: &str = r#"
 mode = "random"
@@ -25,26 +25,26 @@ id = "d"
 type = "totp"
 "#;
 
-fn drawn(world: &World, user: &str) -> String {
-    match world.engine().begin(&Request::new("sshd", user)) {
-        Begin::Attempt(attempt) => attempt.expected().factor.id.to_string(),
-        Begin::Over(verdict) => panic!("{verdict:?}"),
+fn drawn(fixture: &EngineFixture, user: &str) -> String {
+    match fixture.engine().begin(&Request::local("sshd", user)) {
+        Next::Ask(attempt) => attempt.expected().factor.id.to_string(),
+        Next::Over(verdict) => panic!("{verdict:?}"),
     }
 }
 
 #[test]
 fn a_draw_stays_until_an_attempt_was_judged_for_enrolled_and_unknown_users_alike() {
     for user in ["alice", "nobody"] {
-        let world = World::new(RANDOM);
-        world.enrol_all("alice");
+        let fixture = EngineFixture::new(RANDOM);
+        fixture.enroll_all("alice");
         let mut draws = Vec::new();
         for _ in 0..4 {
-            let draw = drawn(&world, user);
+            let draw = drawn(&fixture, user);
             for _ in 0..20 {
-                assert_eq!(drawn(&world, user), draw, "hanging up re-rolls nothing");
+                assert_eq!(drawn(&fixture, user), draw, "hanging up re-rolls nothing");
             }
             draws.push(draw);
-            assert!(!world.login(user, |_| "000000".into()).granted());
+            assert!(!fixture.login(user, |_| "000000".into()).granted());
         }
         draws.dedup();
         assert!(draws.len() > 1, "each judged attempt of {user} has a draw of its own: {draws:?}");
@@ -53,14 +53,14 @@ fn a_draw_stays_until_an_attempt_was_judged_for_enrolled_and_unknown_users_alike
 
 #[test]
 fn a_random_chain_is_granted_in_the_order_drawn_and_in_no_other() {
-    let world = World::new(RANDOM);
-    world.enrol_all("alice");
+    let fixture = EngineFixture::new(RANDOM);
+    fixture.enroll_all("alice");
     let mut orders = std::collections::BTreeSet::new();
     for _ in 0..40 {
-        let ending = world.login("alice", |factor| world.code(factor, 0));
+        let ending = fixture.login("alice", |factor| fixture.code(factor, 0));
         assert!(ending.granted(), "{ending:?}");
         orders.insert(ending.asked);
-        world.clock.advance(30);
+        fixture.clock.advance(30);
     }
     assert!(orders.len() > 6, "12 ordered selections, 40 logins: {}", orders.len());
 }

@@ -2,12 +2,13 @@
 #![cfg(test)]
 #![allow(clippy::arithmetic_side_effects)] // an overflow fails the test
 
-mod world;
+mod engine_fixture;
 
-use pam_mfa_chain::verifier::attempt::{Begin, Submission};
-use pam_mfa_chain::verifier::request::Request;
-use pam_mfa_chain::verifier::verdict::{DenyReason, Exemption, Refusal, Verdict};
-use world::{World, typed};
+use engine_fixture::{EngineFixture, typed};
+use mfa_chain::verifier::attempt::Next;
+use mfa_chain::verifier::reason::{DenyReason, Refusal};
+use mfa_chain::verifier::request::Request;
+use mfa_chain::verifier::verdict::{Exemption, Verdict};
 
 const TWO: &str = r#"
 [[factors]]
@@ -18,38 +19,38 @@ id = "token"
 type = "totp"
 "#;
 
-fn two() -> World {
-    let world = World::new(TWO);
-    world.enrol_all("alice");
-    world
+fn two() -> EngineFixture {
+    let fixture = EngineFixture::new(TWO);
+    fixture.enroll_all("alice");
+    fixture
 }
 
-fn conceal() -> World {
-    let world = World::new(&format!("on_wrong_code = \"conceal\"\n{TWO}"));
-    world.enrol_all("alice");
-    world
+fn conceal() -> EngineFixture {
+    let fixture = EngineFixture::new(&format!("on_wrong_code = \"conceal\"\n{TWO}"));
+    fixture.enroll_all("alice");
+    fixture
 }
 
 #[test]
 fn right_codes_in_order_are_granted() {
-    let world = two();
-    let ending = world.login("alice", |factor| world.code(factor, 0));
+    let fixture = two();
+    let ending = fixture.login("alice", |factor| fixture.code(factor, 0));
     assert!(ending.granted(), "{ending:?}");
     assert_eq!(ending.asked, ["phone", "token"]);
 }
 
 #[test]
 fn a_wrong_code_ends_the_attempt_at_once_and_the_next_starts_at_step_1() {
-    let world = two();
-    let ending = world
-        .login("alice", |factor| if factor == "phone" { "000000".into() } else { world.code(factor, 0) });
+    let fixture = two();
+    let ending = fixture
+        .login("alice", |factor| if factor == "phone" { "000000".into() } else { fixture.code(factor, 0) });
     assert_eq!(*ending.reason(), DenyReason::Step(Refusal::WrongCode));
     assert_eq!(ending.asked, ["phone"]);
-    let ending = world
-        .login("alice", |factor| if factor == "token" { "000000".into() } else { world.code(factor, 0) });
+    let ending = fixture
+        .login("alice", |factor| if factor == "token" { "000000".into() } else { fixture.code(factor, 0) });
     assert_eq!(ending.asked, ["phone", "token"]);
     assert!(!ending.granted());
-    let ending = world.login("alice", |factor| world.code(factor, 1));
+    let ending = fixture.login("alice", |factor| fixture.code(factor, 1));
     assert_eq!(ending.asked, ["phone", "token"]);
     assert!(ending.granted());
 }
@@ -57,32 +58,32 @@ fn a_wrong_code_ends_the_attempt_at_once_and_the_next_starts_at_step_1() {
 #[test]
 fn conceal_asks_every_step_before_it_denies() {
     for wrong in ["phone", "token"] {
-        let world = conceal();
-        let ending = world
-            .login("alice", |factor| if factor == wrong { "000000".into() } else { world.code(factor, 0) });
+        let fixture = conceal();
+        let ending = fixture
+            .login("alice", |factor| if factor == wrong { "000000".into() } else { fixture.code(factor, 0) });
         assert_eq!(ending.asked, ["phone", "token"], "{wrong}");
         assert_eq!(*ending.reason(), DenyReason::Step(Refusal::WrongCode));
     }
-    let world = conceal();
-    assert!(world.login("alice", |factor| world.code(factor, 0)).granted());
+    let fixture = conceal();
+    assert!(fixture.login("alice", |factor| fixture.code(factor, 0)).granted());
 }
 
 #[test]
 fn right_codes_in_the_wrong_order_are_denied() {
-    for world in [two(), conceal()] {
-        let ending =
-            world.login("alice", |factor| world.code(if factor == "phone" { "token" } else { "phone" }, 0));
+    for fixture in [two(), conceal()] {
+        let ending = fixture
+            .login("alice", |factor| fixture.code(if factor == "phone" { "token" } else { "phone" }, 0));
         assert!(!ending.granted());
         // Each was compared with the factor of its step alone, so neither is burnt.
-        assert!(world.login("alice", |factor| world.code(factor, 0)).granted());
+        assert!(fixture.login("alice", |factor| fixture.code(factor, 0)).granted());
     }
 }
 
 #[test]
 fn codes_are_taken_from_the_window_and_not_beyond() {
     for (offset, granted) in [(-2, false), (-1, true), (0, true), (1, true), (2, false)] {
-        let world = two();
-        let ending = world.login("alice", |factor| world.code(factor, offset));
+        let fixture = two();
+        let ending = fixture.login("alice", |factor| fixture.code(factor, offset));
         assert_eq!(ending.granted(), granted, "offset {offset}");
     }
 }
@@ -92,10 +93,11 @@ fn a_window_of_zero_takes_the_present_step_alone_and_a_wide_one_what_it_says() {
     for (window, offset, granted) in
         [(0, 0, true), (0, 1, false), (0, -1, false), (10, 10, true), (10, 11, false), (10, -10, true)]
     {
-        let world = World::new(&format!("[[factors]]\nid = \"phone\"\ntype = \"totp\"\nwindow = {window}\n"));
-        world.enrol_all("alice");
+        let fixture =
+            EngineFixture::new(&format!("[[factors]]\nid = \"phone\"\ntype = \"totp\"\nwindow = {window}\n"));
+        fixture.enroll_all("alice");
         assert_eq!(
-            world.login("alice", |factor| world.code(factor, offset)).granted(),
+            fixture.login("alice", |factor| fixture.code(factor, offset)).granted(),
             granted,
             "{window} {offset}"
         );
@@ -104,23 +106,23 @@ fn a_window_of_zero_takes_the_present_step_alone_and_a_wide_one_what_it_says() {
 
 #[test]
 fn an_accepted_code_and_all_before_it_are_never_accepted_again() {
-    let world = two();
-    assert!(world.login("alice", |factor| world.code(factor, 0)).granted());
+    let fixture = two();
+    assert!(fixture.login("alice", |factor| fixture.code(factor, 0)).granted());
     for (offset, refusal) in [(0, Refusal::ReplayFromSource), (-1, Refusal::Replay)] {
-        let ending = world.login("alice", |factor| world.code(factor, offset));
+        let ending = fixture.login("alice", |factor| fixture.code(factor, offset));
         assert_eq!(*ending.reason(), DenyReason::Step(refusal), "offset {offset}");
     }
-    assert!(world.login("alice", |factor| world.code(factor, 1)).granted());
+    assert!(fixture.login("alice", |factor| fixture.code(factor, 1)).granted());
 }
 
 #[test]
 fn a_right_code_is_burnt_though_the_chain_failed_after_it() {
-    for world in [two(), conceal()] {
-        let codes = [world.code("phone", 0), world.code("token", 0)];
-        let ending =
-            world.login("alice", |factor| if factor == "phone" { codes[0].clone() } else { "000000".into() });
+    for fixture in [two(), conceal()] {
+        let codes = [fixture.code("phone", 0), fixture.code("token", 0)];
+        let ending = fixture
+            .login("alice", |factor| if factor == "phone" { codes[0].clone() } else { "000000".into() });
         assert!(!ending.granted());
-        let ending = world.login("alice", |factor| codes[usize::from(factor == "token")].clone());
+        let ending = fixture.login("alice", |factor| codes[usize::from(factor == "token")].clone());
         assert_eq!(*ending.reason(), DenyReason::Step(Refusal::Replay));
     }
 }
@@ -128,126 +130,126 @@ fn a_right_code_is_burnt_though_the_chain_failed_after_it() {
 #[test]
 fn of_two_steps_with_the_same_digits_the_later_one_is_recorded() {
     // The secret of RFC 4226 has the code 468457 at the time steps 153567 and 153569.
-    let world = World::new("[[factors]]\nid = \"1234567890\"\ntype = \"totp\"\nwindow = 1\n");
-    world.enrol_all("alice");
-    world.clock.0.set(153_568 * 30);
-    assert_eq!(world.code("1234567890", -1), "468457");
-    assert_eq!(world.code("1234567890", 1), "468457");
-    assert!(world.login("alice", |_| "468457".into()).granted());
-    world.clock.advance(30);
-    let again = world.login("alice", |_| "468457".into());
+    let fixture = EngineFixture::new("[[factors]]\nid = \"1234567890\"\ntype = \"totp\"\nwindow = 1\n");
+    fixture.enroll_all("alice");
+    fixture.clock.0.set(153_568 * 30);
+    assert_eq!(fixture.code("1234567890", -1), "468457");
+    assert_eq!(fixture.code("1234567890", 1), "468457");
+    assert!(fixture.login("alice", |_| "468457".into()).granted());
+    fixture.clock.advance(30);
+    let again = fixture.login("alice", |_| "468457".into());
     assert_eq!(*again.reason(), DenyReason::Step(Refusal::ReplayFromSource));
 }
 
 #[test]
 fn a_clock_that_is_turned_back_replays_nothing_and_says_so() {
-    let world = two();
-    assert!(world.login("alice", |factor| world.code(factor, 0)).granted());
-    let old = world.code("phone", 0);
-    world.clock.advance(3600);
-    assert!(world.login("alice", |factor| world.code(factor, 0)).granted());
-    world.clock.0.set(world::NOW);
-    assert_eq!(*world.login("alice", |_| old.clone()).reason(), DenyReason::Step(Refusal::Replay));
-    assert_eq!(*world.login("alice", |_| "123456".into()).reason(), DenyReason::Step(Refusal::ClockBehind));
+    let fixture = two();
+    assert!(fixture.login("alice", |factor| fixture.code(factor, 0)).granted());
+    let old = fixture.code("phone", 0);
+    fixture.clock.advance(3600);
+    assert!(fixture.login("alice", |factor| fixture.code(factor, 0)).granted());
+    fixture.clock.0.set(engine_fixture::NOW);
+    assert_eq!(*fixture.login("alice", |_| old.clone()).reason(), DenyReason::Step(Refusal::Replay));
+    assert_eq!(*fixture.login("alice", |_| "123456".into()).reason(), DenyReason::Step(Refusal::ClockBehind));
 }
 
 #[test]
 fn hotp_looks_ahead_as_far_as_the_policy_says_and_never_back() {
     let policy = "[[factors]]\nid = \"token\"\ntype = \"hotp\"\nlook_ahead = 10\n";
     for (counter, granted) in [(0, true), (9, true), (10, false)] {
-        let world = World::new(policy);
-        world.enrol_all("alice");
+        let fixture = EngineFixture::new(policy);
+        fixture.enroll_all("alice");
         assert_eq!(
-            world.login("alice", |factor| world.code(factor, counter)).granted(),
+            fixture.login("alice", |factor| fixture.code(factor, counter)).granted(),
             granted,
             "counter {counter}"
         );
     }
-    let world = World::new(policy);
-    world.enrol_all("alice");
-    assert!(world.login("alice", |factor| world.code(factor, 5)).granted());
+    let fixture = EngineFixture::new(policy);
+    fixture.enroll_all("alice");
+    assert!(fixture.login("alice", |factor| fixture.code(factor, 5)).granted());
     assert_eq!(
-        *world.login("alice", |factor| world.code(factor, 5)).reason(),
+        *fixture.login("alice", |factor| fixture.code(factor, 5)).reason(),
         DenyReason::Step(Refusal::ReplayFromSource)
     );
-    assert!(!world.login("alice", |factor| world.code(factor, 4)).granted());
-    assert!(world.login("alice", |factor| world.code(factor, 6)).granted());
+    assert!(!fixture.login("alice", |factor| fixture.code(factor, 4)).granted());
+    assert!(fixture.login("alice", |factor| fixture.code(factor, 6)).granted());
 }
 
 #[test]
 fn a_wrong_hotp_code_leaves_the_counter_where_it_is() {
-    let world = World::new("[[factors]]\nid = \"token\"\ntype = \"hotp\"\nlook_ahead = 1\n");
-    world.enrol_all("alice");
+    let fixture = EngineFixture::new("[[factors]]\nid = \"token\"\ntype = \"hotp\"\nlook_ahead = 1\n");
+    fixture.enroll_all("alice");
     for _ in 0..3 {
-        assert!(!world.login("alice", |_| "000000".into()).granted());
+        assert!(!fixture.login("alice", |_| "000000".into()).granted());
     }
-    assert!(world.login("alice", |factor| world.code(factor, 0)).granted());
+    assert!(fixture.login("alice", |factor| fixture.code(factor, 0)).granted());
 }
 
 #[test]
 fn eight_digits_are_asked_of_a_credential_that_has_eight() {
-    let world = World::new(
+    let fixture = EngineFixture::new(
         "[[factors]]\nid = \"phone\"\ntype = \"totp\"\ndigits = 8\nalgorithm = \"SHA512\"\nperiod = 60\n",
     );
-    world.enrol_all("alice");
-    let code = world.code("phone", 0);
+    fixture.enroll_all("alice");
+    let code = fixture.code("phone", 0);
     assert_eq!(code.len(), 8);
     assert_eq!(
-        *world.login("alice", |_| code[2..].to_owned()).reason(),
+        *fixture.login("alice", |_| code[2..].to_owned()).reason(),
         DenyReason::Step(Refusal::Malformed)
     );
-    assert!(world.login("alice", |_| format!(" {} {} ", &code[..4], &code[4..])).granted());
+    assert!(fixture.login("alice", |_| format!(" {} {} ", &code[..4], &code[4..])).granted());
 }
 
 #[test]
 fn each_failed_chain_is_charged_once_and_a_success_there_gives_three_back() {
-    let world = two();
-    assert!(world.login("alice", |factor| world.code(factor, 0)).granted(), "known from now on");
+    let fixture = two();
+    assert!(fixture.login("alice", |factor| fixture.code(factor, 0)).granted(), "known from now on");
     for count in 1..=4 {
-        assert!(!world.login("alice", |_| "000000".into()).granted());
-        assert_eq!(world.failures("alice"), count);
+        assert!(!fixture.login("alice", |_| "000000".into()).granted());
+        assert_eq!(fixture.failures("alice"), count);
     }
-    assert!(world.login("alice", |factor| world.code(factor, 1)).granted());
-    assert_eq!(world.failures("alice"), 1);
-    world.clock.advance(60);
+    assert!(fixture.login("alice", |factor| fixture.code(factor, 1)).granted());
+    assert_eq!(fixture.failures("alice"), 1);
+    fixture.clock.advance(60);
     assert!(
-        !world
-            .login("alice", |factor| if factor == "token" { "1".into() } else { world.code(factor, 1) })
+        !fixture
+            .login("alice", |factor| if factor == "token" { "1".into() } else { fixture.code(factor, 1) })
             .granted()
     );
-    assert_eq!(world.failures("alice"), 2);
+    assert_eq!(fixture.failures("alice"), 2);
 }
 
 #[test]
 fn after_five_failures_right_codes_wait_thirty_seconds() {
-    let world = two();
+    let fixture = two();
     for _ in 0..5 {
-        assert!(!world.login("alice", |_| "000000".into()).granted());
+        assert!(!fixture.login("alice", |_| "000000".into()).granted());
     }
-    let ending = world.login("alice", |factor| world.code(factor, 0));
+    let ending = fixture.login("alice", |factor| fixture.code(factor, 0));
     assert_eq!(*ending.reason(), DenyReason::Step(Refusal::Throttled { wait_seconds: 30 }));
     assert_eq!(ending.asked, ["phone"], "a throttled user sees the prompts of every other");
-    world.clock.advance(29);
-    assert!(!world.login("alice", |factor| world.code(factor, 0)).granted());
-    assert_eq!(world.failures("alice"), 5, "what was not judged is not charged");
-    world.clock.advance(1);
-    assert!(world.login("alice", |factor| world.code(factor, 0)).granted());
+    fixture.clock.advance(29);
+    assert!(!fixture.login("alice", |factor| fixture.code(factor, 0)).granted());
+    assert_eq!(fixture.failures("alice"), 5, "what was not judged is not charged");
+    fixture.clock.advance(1);
+    assert!(fixture.login("alice", |factor| fixture.code(factor, 0)).granted());
 }
 
 #[test]
 fn waits_follow_the_published_schedule() {
-    let world = World::new(
+    let fixture = EngineFixture::new(
         "[[factors]]\nid = \"phone\"\ntype = \"totp\"\n[[factors]]\nid = \"token\"\ntype = \"totp\"\n\
          [throttle]\nfailures_a_day = 1000\n",
     );
-    world.enrol_all("alice");
+    fixture.enroll_all("alice");
     let mut waits = Vec::new();
     for _ in 0..140 {
-        assert!(!world.login("alice", |_| "000000".into()).granted());
-        let ending = world.login("alice", |_| "000000".into());
+        assert!(!fixture.login("alice", |_| "000000".into()).granted());
+        let ending = fixture.login("alice", |_| "000000".into());
         if let DenyReason::Step(Refusal::Throttled { wait_seconds }) = ending.reason() {
-            waits.push((world.failures("alice"), *wait_seconds));
-            world.clock.advance(*wait_seconds);
+            waits.push((fixture.failures("alice"), *wait_seconds));
+            fixture.clock.advance(*wait_seconds);
         }
     }
     let at = |failures| waits.iter().find(|(count, _)| *count == failures).map(|(_, wait)| *wait);
@@ -260,130 +262,131 @@ fn waits_follow_the_published_schedule() {
 
 #[test]
 fn turning_the_clock_back_shortens_no_wait_and_forward_and_back_lengthens_none() {
-    let world = two();
+    let fixture = two();
     for _ in 0..5 {
-        world.login("alice", |_| "000000".into());
+        fixture.login("alice", |_| "000000".into());
     }
-    world.clock.0.set(world::NOW - 10_000);
+    fixture.clock.0.set(engine_fixture::NOW - 10_000);
     let throttled = |wait_seconds| DenyReason::Step(Refusal::Throttled { wait_seconds });
-    assert_eq!(*world.login("alice", |_| "000000".into()).reason(), throttled(30));
-    world.clock.advance(30);
+    assert_eq!(*fixture.login("alice", |_| "000000".into()).reason(), throttled(30));
+    fixture.clock.advance(30);
     assert!(
-        world.login("alice", |factor| world.code(factor, 0)).granted(),
+        fixture.login("alice", |factor| fixture.code(factor, 0)).granted(),
         "30 s after the clock was seen to be back"
     );
 }
 
 #[test]
 fn the_filler_of_sshd_is_refused_and_not_charged() {
-    let world = two();
-    let ending = world.login("alice", |_| "\x08\n\r\x7fINCORRECT".into());
+    let fixture = two();
+    let ending = fixture.login("alice", |_| "\x08\n\r\x7fINCORRECT".into());
     assert_eq!(*ending.reason(), DenyReason::Step(Refusal::SshdJunk));
-    assert_eq!(world.failures("alice"), 0);
+    assert_eq!(fixture.failures("alice"), 0);
 }
 
 #[test]
 fn an_answer_to_another_step_is_a_breach_and_costs_a_failure() {
-    for world in [two(), conceal()] {
-        let engine = world.engine();
-        let Begin::Attempt(attempt) = engine.begin(&Request::new("app", "alice")) else { panic!("a chain") };
-        let breach = attempt.submit("token", typed(&world.code("token", 0))).expect_err("a breach");
+    for fixture in [two(), conceal()] {
+        let engine = fixture.engine();
+        let Next::Ask(attempt) = engine.begin(&Request::local("app", "alice")) else { panic!("a chain") };
+        let breach = engine.submit(attempt, "token", typed(&fixture.code("token", 0))).expect_err("a breach");
         assert_eq!((breach.expected.as_str(), breach.answered.as_str()), ("phone", "token"));
-        assert_eq!(world.failures("alice"), 1);
-        let trail = world.audit.0.borrow().join("\n");
+        assert_eq!(fixture.failures("alice"), 1);
+        let trail = fixture.audit.0.borrow().join("\n");
         assert!(trail.contains("reason=breach"), "{trail}");
     }
 }
 
 #[test]
 fn a_breach_after_a_right_step_loses_that_step() {
-    let world = two();
-    let engine = world.engine();
-    let request = Request::new("app", "alice");
-    let Begin::Attempt(attempt) = engine.begin(&request) else { panic!("a chain") };
-    let Ok(Submission::NextStep(attempt)) = attempt.submit("phone", typed(&world.code("phone", 0))) else {
+    let fixture = two();
+    let engine = fixture.engine();
+    let request = Request::local("app", "alice");
+    let Next::Ask(attempt) = engine.begin(&request) else { panic!("a chain") };
+    let Ok(Next::Ask(attempt)) = engine.submit(attempt, "phone", typed(&fixture.code("phone", 0))) else {
         panic!("step 2")
     };
-    assert!(attempt.submit("phone", typed(&world.code("phone", 1))).is_err());
-    let Begin::Attempt(attempt) = engine.begin(&request) else { panic!("a chain") };
+    assert!(engine.submit(attempt, "phone", typed(&fixture.code("phone", 1))).is_err());
+    let Next::Ask(attempt) = engine.begin(&request) else { panic!("a chain") };
     assert_eq!(attempt.expected().number, 1);
 }
 
 #[test]
 fn halves_of_two_attempts_make_no_whole() {
-    let world = two();
-    let engine = world.engine();
-    let request = Request::new("app", "alice");
-    let (Begin::Attempt(first), Begin::Attempt(second)) = (engine.begin(&request), engine.begin(&request))
-    else {
+    let fixture = two();
+    let engine = fixture.engine();
+    let request = Request::local("app", "alice");
+    let (Next::Ask(first), Next::Ask(second)) = (engine.begin(&request), engine.begin(&request)) else {
         panic!()
     };
-    assert!(matches!(first.submit("phone", typed(&world.code("phone", 0))), Ok(Submission::NextStep(_))));
-    assert!(second.submit("token", typed(&world.code("token", 0))).is_err());
+    assert!(matches!(engine.submit(first, "phone", typed(&fixture.code("phone", 0))), Ok(Next::Ask(_))));
+    assert!(engine.submit(second, "token", typed(&fixture.code("token", 0))).is_err());
 }
 
 #[test]
 fn one_code_in_two_open_attempts_passes_one() {
-    let world = World::new("[[factors]]\nid = \"phone\"\ntype = \"totp\"\n");
-    world.enrol_all("alice");
-    let engine = world.engine();
-    let request = Request::new("app", "alice");
-    let (Begin::Attempt(first), Begin::Attempt(second)) = (engine.begin(&request), engine.begin(&request))
-    else {
+    let fixture = EngineFixture::new("[[factors]]\nid = \"phone\"\ntype = \"totp\"\n");
+    fixture.enroll_all("alice");
+    let engine = fixture.engine();
+    let request = Request::local("app", "alice");
+    let (Next::Ask(first), Next::Ask(second)) = (engine.begin(&request), engine.begin(&request)) else {
         panic!()
     };
-    let code = world.code("phone", 0);
-    assert!(matches!(first.submit("phone", typed(&code)), Ok(Submission::Complete(_))));
+    let code = fixture.code("phone", 0);
+    assert!(matches!(engine.submit(first, "phone", typed(&code)), Ok(Next::Over(Verdict::Grant(_)))));
     assert!(matches!(
-        second.submit("phone", typed(&code)),
-        Ok(Submission::Reset(DenyReason::Step(Refusal::ReplayFromSource)))
+        engine.submit(second, "phone", typed(&code)),
+        Ok(Next::Over(Verdict::Deny(DenyReason::Step(Refusal::ReplayFromSource))))
     ));
 }
 
 #[test]
 fn unknown_and_unenrolled_users_are_asked_the_same_and_always_denied() {
-    for world in [two(), conceal()] {
-        world.enrol("carol", &["phone"], None);
+    for fixture in [two(), conceal()] {
+        fixture.enroll("carol", &["phone"], None);
         let wrong = |_: &str| "000000".to_owned();
-        let expected = world.login("alice", wrong).asked;
+        let expected = fixture.login("alice", wrong).asked;
         for user in ["nobody", "carol", "", "../alice", "a\nb"] {
-            let ending = world.login(user, wrong);
+            let ending = fixture.login(user, wrong);
             assert_eq!(ending.asked, expected, "{user}");
             assert_eq!(*ending.reason(), DenyReason::Step(Refusal::Unenrolled), "{user}");
         }
-        let ending = world
-            .login("carol", |factor| if factor == "phone" { world.code("phone", 0) } else { "1".into() });
+        let ending = fixture
+            .login("carol", |factor| if factor == "phone" { fixture.code("phone", 0) } else { "1".into() });
         assert!(!ending.granted(), "one of two factors");
     }
 }
 
 #[test]
 fn nobody_passes_with_the_codes_of_the_decoy() {
-    let world = World::new("[[factors]]\nid = \"phone\"\ntype = \"totp\"\nwindow = 10\n");
-    let zeros = world::totp(&[0; 20], pam_mfa_chain::verifier::otp::Algorithm::Sha1, 6, 30);
-    let step = world::NOW / 30;
+    let fixture = EngineFixture::new("[[factors]]\nid = \"phone\"\ntype = \"totp\"\nwindow = 10\n");
+    let zeros = engine_fixture::totp(&[0; 20], mfa_chain::verifier::otp::Algorithm::Sha1, 6, 30);
+    let step = engine_fixture::NOW / 30;
     for offset in 0..3 {
         let code = zeros.code(step + offset).to_string();
-        assert_eq!(*world.login("nobody", |_| code.clone()).reason(), DenyReason::Step(Refusal::Unenrolled));
+        assert_eq!(
+            *fixture.login("nobody", |_| code.clone()).reason(),
+            DenyReason::Step(Refusal::Unenrolled)
+        );
     }
 }
 
 #[test]
 fn a_fixed_chain_takes_the_first_factors_that_the_user_has() {
     let policy = "required_steps = 2\n[[factors]]\nid = \"a\"\ntype = \"totp\"\n[[factors]]\nid = \"b\"\ntype = \"totp\"\n[[factors]]\nid = \"c\"\ntype = \"hotp\"\n";
-    let world = World::new(policy);
-    world.enrol("alice", &["c", "b"], None);
-    world.enrol("bob", &["a", "b", "c"], None);
-    assert_eq!(world.login("alice", |factor| world.code(factor, 0)).asked, ["b", "c"]);
-    assert_eq!(world.login("bob", |factor| world.code(factor, 0)).asked, ["a", "b"]);
+    let fixture = EngineFixture::new(policy);
+    fixture.enroll("alice", &["c", "b"], None);
+    fixture.enroll("bob", &["a", "b", "c"], None);
+    assert_eq!(fixture.login("alice", |factor| fixture.code(factor, 0)).asked, ["b", "c"]);
+    assert_eq!(fixture.login("bob", |factor| fixture.code(factor, 0)).asked, ["a", "b"]);
 }
 
 #[test]
 fn a_factor_whose_kind_changed_in_the_policy_counts_as_not_enrolled() {
-    let hotp = World::new("[[factors]]\nid = \"phone\"\ntype = \"hotp\"\n");
-    let totp = World::new("[[factors]]\nid = \"phone\"\ntype = \"totp\"\n");
-    totp.enrol_all("alice");
-    let moved = World { policy: hotp.policy, ..totp };
+    let hotp = EngineFixture::new("[[factors]]\nid = \"phone\"\ntype = \"hotp\"\n");
+    let totp = EngineFixture::new("[[factors]]\nid = \"phone\"\ntype = \"totp\"\n");
+    totp.enroll_all("alice");
+    let moved = EngineFixture { policy: hotp.policy, ..totp };
     let ending = moved.login("alice", |_| "000000".into());
     assert_eq!(*ending.reason(), DenyReason::Step(Refusal::Unenrolled));
 }
@@ -393,55 +396,90 @@ const ROLL_OUT: &str =
 
 #[test]
 fn a_roll_out_exempts_listed_users_who_are_not_enrolled_until_its_deadline() {
-    let world = World::new(ROLL_OUT);
-    world.accounts.users.borrow_mut().extend(["alice".to_owned(), "bob".to_owned()]);
-    world.enrol_all("alice");
-    assert_eq!(world.login("bob", |_| panic!("asked")).verdict, Verdict::Exempt(Exemption::RollOut));
-    assert!(!world.login("alice", |_| "000000".into()).granted(), "who is enrolled is asked");
-    assert!(!world.login("nobody", |_| "000000".into()).granted(), "whom the system does not list is asked");
-    world.clock.0.set(1_798_761_599);
-    assert_eq!(world.login("bob", |_| panic!("asked")).verdict, Verdict::Exempt(Exemption::RollOut));
-    world.clock.0.set(1_798_761_600);
-    assert!(!world.login("bob", |_| "000000".into()).granted());
+    let fixture = EngineFixture::new(ROLL_OUT);
+    fixture.accounts.users.borrow_mut().extend(["alice".to_owned(), "bob".to_owned()]);
+    fixture.enroll_all("alice");
+    assert_eq!(fixture.login("bob", |_| panic!("asked")).verdict, Verdict::Exempt(Exemption::RollOut));
+    assert!(!fixture.login("alice", |_| "000000".into()).granted(), "who is enrolled is asked");
+    assert!(
+        !fixture.login("nobody", |_| "000000".into()).granted(),
+        "whom the system does not list is asked"
+    );
+    fixture.clock.0.set(1_798_761_599);
+    assert_eq!(fixture.login("bob", |_| panic!("asked")).verdict, Verdict::Exempt(Exemption::RollOut));
+    fixture.clock.0.set(1_798_761_600);
+    assert!(!fixture.login("bob", |_| "000000".into()).granted());
+}
+
+const OBSERVE: &str =
+    "action = \"observe\"\nuntil = 2026-12-31\n[[factors]]\nid = \"phone\"\ntype = \"totp\"\n";
+
+#[test]
+fn observed_logins_of_listed_users_pass_unasked_until_the_day_and_the_log_says_who_could_have_passed() {
+    let fixture = EngineFixture::new(OBSERVE);
+    fixture.accounts.users.borrow_mut().extend(["alice".to_owned(), "bob".to_owned()]);
+    fixture.enroll_all("alice");
+    for (user, could_pass) in [("alice", "could_pass=yes"), ("bob", "could_pass=no")] {
+        let ending = fixture.login(user, |_| panic!("asked"));
+        assert_eq!(ending.verdict, Verdict::Exempt(Exemption::Observed));
+        let trail = fixture.audit.0.borrow();
+        let line = trail.iter().rfind(|line| line.contains("verdict=exempt")).expect("a line");
+        assert!(line.contains("reason=observe chain=default") && line.contains(could_pass), "{line}");
+    }
+    assert!(
+        !fixture.login("nobody", |_| "000000".into()).granted(),
+        "whom the system does not list is asked"
+    );
+    fixture.clock.0.set(1_798_761_600);
+    assert!(!fixture.login("bob", |_| "000000".into()).granted(), "the next day codes are asked");
 }
 
 #[test]
 fn databases_that_do_not_answer_deny() {
-    let world = World::new(ROLL_OUT);
-    world.accounts.broken.set(true);
-    let ending = world.login("bob", |_| panic!("asked"));
+    let fixture = EngineFixture::new(ROLL_OUT);
+    fixture.accounts.broken.set(true);
+    let ending = fixture.login("bob", |_| panic!("asked"));
     assert!(matches!(ending.reason(), DenyReason::Accounts(_)), "{ending:?}");
 }
 
 #[test]
 fn rules_exempt_deny_or_choose_the_chain() {
-    let world = World::new(&format!(
+    let fixture = EngineFixture::new(&format!(
         "{TWO}\n[chains.one]\nfactors = [\"token\"]\nrequired_steps = 1\n\
          [[rules]]\nservices = [\"cron\"]\naction = \"exempt\"\n\
          [[rules]]\nservices = [\"ftp\"]\naction = \"deny\"\n\
          [[rules]]\nservices = [\"sudo\"]\ngroups = [\"wheel\"]\nchain = \"one\"\n"
     ));
-    world.enrol_all("alice");
-    world.accounts.users.borrow_mut().insert("alice".to_owned());
-    world.accounts.members.borrow_mut().insert("alice:wheel".to_owned());
+    fixture.enroll_all("alice");
+    fixture.accounts.users.borrow_mut().insert("alice".to_owned());
+    fixture.accounts.members.borrow_mut().insert("alice:wheel".to_owned());
     assert_eq!(
-        world.login_through("cron", "alice", |_| panic!("asked")).verdict,
+        fixture.login_through("cron", "alice", |_| panic!("asked")).verdict,
         Verdict::Exempt(Exemption::Rule(0))
     );
-    assert_eq!(*world.login_through("ftp", "alice", |_| panic!("asked")).reason(), DenyReason::Rule(1));
-    assert_eq!(world.login_through("sudo", "alice", |factor| world.code(factor, 0)).asked, ["token"]);
+    assert_eq!(*fixture.login_through("ftp", "alice", |_| panic!("asked")).reason(), DenyReason::Rule(1));
+    assert_eq!(fixture.login_through("sudo", "alice", |factor| fixture.code(factor, 0)).asked, ["token"]);
     assert_eq!(
-        world.login_through("sshd", "alice", |factor| world.code(factor, 1)).asked,
+        fixture.login_through("sshd", "alice", |factor| fixture.code(factor, 1)).asked,
         ["phone", "token"]
     );
 }
 
+/// The line without its `attempt=`, and that.
+fn without_attempt(line: &str) -> (String, String) {
+    let (before, after) = line.split_once(" attempt=").expect(line);
+    let (id, after) = after.split_once(' ').unwrap_or((after, ""));
+    (format!("{before} {after}"), id.to_owned())
+}
+
 #[test]
 fn the_trail_has_a_line_for_each_step_and_the_verdict_and_no_code() {
-    let world = two();
-    let code = world.code("phone", 0);
-    world.login("alice", |factor| if factor == "phone" { code.clone() } else { "424242".into() });
-    let lines = world.audit.0.borrow().clone();
+    let fixture = two();
+    let code = fixture.code("phone", 0);
+    fixture.login("alice", |factor| if factor == "phone" { code.clone() } else { "424242".into() });
+    let (lines, attempts): (Vec<String>, Vec<String>) =
+        fixture.audit.0.borrow().iter().map(|line| without_attempt(line)).unzip();
+    assert!(attempts.iter().all(|id| id.len() == 8 && *id == attempts[0]), "one attempt: {attempts:?}");
     let find = |needle: &str| lines.iter().filter(|line| line.contains(needle)).count();
     assert_eq!(
         find(

@@ -2,9 +2,9 @@
 #![cfg(test)]
 #![allow(clippy::arithmetic_side_effects)] // an overflow fails the test
 
+mod engine_fixture;
 mod failed;
 mod scratch_store;
-mod world;
 
 use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
@@ -12,26 +12,24 @@ use std::path::Path;
 use std::sync::Barrier;
 
 use failed::failed;
-use pam_mfa_chain::store::{FileStore, StoreError};
-use pam_mfa_chain::verifier::credential::{Credential, MovingFactor};
-use pam_mfa_chain::verifier::otp::Algorithm;
-use pam_mfa_chain::verifier::policy::FactorId;
-use pam_mfa_chain::verifier::ports::Store;
-use pam_mfa_chain::verifier::record::UserRecord;
-use pam_mfa_chain::verifier::recovery::{RecoveryCode, RecoveryHash, RecoverySet};
-use pam_mfa_chain::verifier::time::UnixTime;
-use scratch_store::{Scratch, name, phone, write_private};
+use mfa_chain::store::{FileStore, LoginStore, StoreError};
+use mfa_chain::verifier::enrollment::{Credential, OtpType, UserRecord};
+use mfa_chain::verifier::otp::{Algorithm, RecoveryCode, RecoveryHash, RecoverySet};
+use mfa_chain::verifier::policy::FactorId;
+use mfa_chain::verifier::ports::Store;
+use mfa_chain::verifier::time::UnixTime;
+use scratch_store::{ScratchStore, name, phone, write_private};
 use zeroize::Zeroizing;
 
 fn token() -> Credential {
     let factor = FactorId::parse("token").expect("an id");
-    let base = world::totp(b"abcdefghijklmnopqrst", Algorithm::Sha256, 8, 30);
-    Credential { factor, moving: MovingFactor::Hotp, first: 7, ..base }
+    let base = engine_fixture::totp(b"abcdefghijklmnopqrst", Algorithm::Sha256, 8, 30);
+    Credential { factor, otp_type: OtpType::Hotp, first: 7, ..base }
 }
 
 #[test]
 fn a_record_reads_back_as_it_was_written() {
-    let scratch = Scratch::new();
+    let scratch = ScratchStore::new();
     let hashes = (0..10).map(|byte| {
         RecoveryHash::of(&RecoveryCode::from_entropy(Zeroizing::new([byte; RecoveryCode::BYTES])), [byte; 16])
     });
@@ -52,7 +50,7 @@ fn a_record_reads_back_as_it_was_written() {
 
 #[test]
 fn everything_in_the_store_is_for_its_owner_alone() {
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     let mode = |path: &Path| fs::symlink_metadata(path).expect("there").permissions().mode() & 0o7777;
     for folder in ["", "secrets", "state", "decoys"] {
         assert_eq!(mode(&scratch.file(folder)), 0o700, "{folder}");
@@ -65,7 +63,7 @@ fn everything_in_the_store_is_for_its_owner_alone() {
 
 #[test]
 fn a_judgement_is_there_for_whoever_opens_the_store_next() {
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     for count in 0..5 {
         assert_eq!(scratch.attempt("alice"), count);
         scratch.judge_once("alice");
@@ -74,7 +72,7 @@ fn a_judgement_is_there_for_whoever_opens_the_store_next() {
 
 #[test]
 fn a_judgement_writes_in_place_and_makes_no_file() {
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     let listing = |folder: &str| {
         let mut names: Vec<_> = fs::read_dir(scratch.file(folder))
             .expect("a folder")
@@ -94,7 +92,7 @@ fn a_judgement_writes_in_place_and_makes_no_file() {
 
 #[test]
 fn a_torn_slot_leaves_the_one_before_and_two_torn_slots_deny() {
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     scratch.judge_once("alice");
     scratch.judge_once("alice");
     let file = fs::OpenOptions::new().write(true).open(scratch.file("state/alice")).expect("the state");
@@ -103,10 +101,10 @@ fn a_torn_slot_leaves_the_one_before_and_two_torn_slots_deny() {
     for place in [0_u64, 4096] {
         file.write_all_at(&[0xff; 100], place + 50).expect("torn");
         attempts.push(scratch.attempt("alice"));
-        file.write_all_at(&whole, 0).expect("mended");
+        file.write_all_at(&whole, 0).expect("repaired");
     }
     attempts.sort_unstable();
-    assert_eq!(attempts, [1, 2], "the older or the newer, never afresh");
+    assert_eq!(attempts, [1, 2], "the older or the newer, never a new start");
     for place in [50, 4146] {
         file.write_all_at(&[0xff; 100], place).expect("torn");
     }
@@ -118,7 +116,7 @@ fn a_torn_slot_leaves_the_one_before_and_two_torn_slots_deny() {
 
 #[test]
 fn a_judgement_goes_over_the_older_slot() {
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     for _ in 0..4 {
         let before = fs::read(scratch.file("state/alice")).expect("the state");
         let newest = scratch.attempt("alice");
@@ -129,13 +127,13 @@ fn a_judgement_goes_over_the_older_slot() {
         let file = fs::OpenOptions::new().write(true).open(scratch.file("state/alice")).expect("the state");
         file.write_all_at(&[0; 4096], if changed.0 { 0 } else { 4096 }).expect("the write is lost");
         assert_eq!(scratch.attempt("alice"), newest);
-        file.write_all_at(&after, 0).expect("mended");
+        file.write_all_at(&after, 0).expect("repaired");
     }
 }
 
 #[test]
 fn a_state_of_a_later_version_is_not_ignored() {
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     let mut slot = fs::read(scratch.file("state/alice")).expect("the state")[..4096].to_vec();
     slot[8] = 3;
     let checksum = crc32c::crc32c(&slot[..4092]);
@@ -148,8 +146,8 @@ fn a_state_of_a_later_version_is_not_ignored() {
 /// One that knows of no used code must not stand in for one that does.
 #[test]
 fn a_state_copied_from_another_file_is_refused() {
-    let scratch = Scratch::with_alice();
-    scratch.enrol("bob", vec![token()]);
+    let scratch = ScratchStore::with_alice();
+    scratch.enroll("bob", vec![token()]);
     let alice = scratch.file("state/alice");
     let own = fs::read(&alice).expect("the state");
     let bob = fs::read(scratch.file("state/bob")).expect("a state");
@@ -168,21 +166,21 @@ fn a_state_copied_from_another_file_is_refused() {
 
 #[test]
 fn a_store_that_is_not_there_says_how_to_make_it() {
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     fs::rename(&scratch.path, scratch.path.with_extension("away")).expect("moved");
     assert!(
-        scratch.refusal("alice").contains("not there; enrol a first user"),
+        scratch.refusal("alice").contains("not there; enroll a first user"),
         "{}",
         scratch.refusal("alice")
     );
 }
 
 #[test]
-fn one_half_of_an_enrolment_is_refused_and_not_taken_for_none() {
-    let scratch = Scratch::with_alice();
+fn one_half_of_an_enrollment_is_refused_and_not_taken_for_none() {
+    let scratch = ScratchStore::with_alice();
     fs::rename(scratch.file("secrets/alice.toml"), scratch.file("away")).expect("moved");
     assert!(scratch.refusal("alice").contains("secret file is gone"), "{}", scratch.refusal("alice"));
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     fs::rename(scratch.file("state/alice"), scratch.file("away")).expect("moved");
     assert!(scratch.refusal("alice").contains("login state is gone"), "{}", scratch.refusal("alice"));
     let changed = scratch.store().change_record::<StoreError>(&name("alice"), Ok);
@@ -194,15 +192,15 @@ fn one_half_of_an_enrolment_is_refused_and_not_taken_for_none() {
 
 #[test]
 fn a_record_under_another_name_is_refused() {
-    let scratch = Scratch::with_alice();
-    scratch.enrol("bob", vec![token()]);
+    let scratch = ScratchStore::with_alice();
+    scratch.enroll("bob", vec![token()]);
     fs::copy(scratch.file("secrets/alice.toml"), scratch.file("secrets/bob.toml")).expect("copied");
     assert!(scratch.refusal("bob").contains("record of another user"), "{}", scratch.refusal("bob"));
 }
 
 #[test]
 fn a_spoilt_secret_file_is_named_by_line_and_never_quoted() {
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     let text = fs::read_to_string(scratch.file("secrets/alice.toml")).expect("the record");
     let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
     assert!(text.contains(secret));
@@ -236,7 +234,7 @@ fn a_spoilt_secret_file_is_named_by_line_and_never_quoted() {
 
 #[test]
 fn an_error_while_a_record_is_changed_leaves_the_old_one() {
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     let failed =
         scratch.store().change_record(&name("alice"), |_| Err(StoreError::invalid(Path::new("x"), "no")));
     assert!(failed.is_err());
@@ -248,37 +246,65 @@ fn an_error_while_a_record_is_changed_leaves_the_old_one() {
 
 #[test]
 fn what_a_killed_command_left_beside_a_record_is_cleared_away() {
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     let leftover = scratch.file("secrets/.alice.toml.new");
     write_private(&leftover, "half a record");
-    scratch.enrol("alice", vec![token()]);
+    scratch.enroll("alice", vec![token()]);
     assert!(!leftover.exists());
     assert_eq!(scratch.store().users().expect("users"), [name("alice")]);
 }
 
 #[test]
 fn a_factor_revoked_while_the_claimant_types_is_judged_as_revoked() {
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     let store = scratch.store();
     let claimant = store.find("alice").expect("alice");
-    scratch.enrol("alice", vec![]);
+    scratch.enroll("alice", vec![]);
     let seen = store.update(&claimant, |record, _| record.credentials().len()).expect("judged");
     assert_eq!(seen.into_inner(), 0);
 }
 
 #[test]
 fn a_state_that_was_replaced_while_the_claimant_types_is_the_one_that_counts() {
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     let store = scratch.store();
     let claimant = store.find("alice").expect("alice");
-    scratch.store().reset_state(&name("alice"), None, UnixTime::from_seconds(world::NOW)).expect("reset");
+    scratch
+        .store()
+        .reset_state(&name("alice"), None, UnixTime::from_seconds(engine_fixture::NOW))
+        .expect("reset");
     store.update(&claimant, |_, state| state.failures.strangers.draw = 77).expect("judged");
     assert_eq!(scratch.attempt("alice"), 77, "the judgement went to a file without a name");
 }
 
+/// A process that kept the old folder open would judge some logins there and others in the new one: a code would pass
+/// in both.
+#[test]
+fn a_folder_that_takes_the_place_of_the_store_is_the_one_that_counts() {
+    fn judged_where_the_path_leads(store: &impl Store, scratch: &ScratchStore) {
+        let claimant = store.find("alice").expect("a claimant");
+        let (old, copy) = (scratch.path.with_extension("old"), scratch.path.with_extension("backup"));
+        let copied = std::process::Command::new("cp").arg("-a").arg(&scratch.path).arg(&copy).status();
+        assert!(copied.expect("cp").success());
+        fs::rename(&scratch.path, &old).expect("moved away");
+        fs::rename(&copy, &scratch.path).expect("put in its place");
+        let state = |path: &Path| FileStore::at(path).login_state(&name("alice")).expect("a state");
+        let before = state(&old);
+        store
+            .update(&claimant, |_, state| state.last_success = Some(UnixTime::from_seconds(7)))
+            .expect("judged");
+        assert_eq!(state(&old), before, "the folder that was moved away");
+        assert_eq!(state(&scratch.path).expect("a state").last_success, Some(UnixTime::from_seconds(7)));
+    }
+    let scratch = ScratchStore::with_alice();
+    judged_where_the_path_leads(&FileStore::at(&scratch.path), &scratch);
+    let scratch = ScratchStore::with_alice();
+    judged_where_the_path_leads(&LoginStore::at(&scratch.path), &scratch);
+}
+
 #[test]
 fn a_secret_file_that_was_moved_away_while_the_claimant_types_is_gone() {
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     let store = scratch.store();
     let claimant = store.find("alice").expect("alice");
     let secret = scratch.file("secrets/alice.toml");
@@ -291,8 +317,8 @@ fn a_secret_file_that_was_moved_away_while_the_claimant_types_is_gone() {
 
 #[test]
 fn one_code_in_many_logins_at_once_is_accepted_once() {
-    let scratch = Scratch::with_alice();
-    let step = phone().step_at(UnixTime::from_seconds(world::NOW)).expect("a step");
+    let scratch = ScratchStore::with_alice();
+    let step = phone().step_at(UnixTime::from_seconds(engine_fixture::NOW)).expect("a step");
     let barrier = Barrier::new(16);
     let accepted: usize = std::thread::scope(|scope| {
         let login = || {
@@ -302,7 +328,7 @@ fn one_code_in_many_logins_at_once_is_accepted_once() {
             let judged = store.update(&claimant, |record, state| {
                 let credential = &record.credentials()[0];
                 let fresh = state.next_acceptable(credential) <= step;
-                state.burn(credential, step, UnixTime::from_seconds(world::NOW));
+                state.mark_used(credential, step, UnixTime::from_seconds(engine_fixture::NOW));
                 fresh
             });
             usize::from(judged.expect("judged").into_inner())
@@ -314,23 +340,13 @@ fn one_code_in_many_logins_at_once_is_accepted_once() {
 }
 
 #[test]
-fn a_lock_that_is_never_released_denies_and_does_not_hang() {
-    let scratch = Scratch::with_alice();
-    let holder = fs::File::open(scratch.file("state/alice")).expect("the state");
-    holder.lock().expect("the lock");
-    assert!(scratch.refusal("alice").contains("locked by another"), "{}", scratch.refusal("alice"));
-    holder.unlock().expect("released");
-    assert_eq!(scratch.refusal("alice"), "");
-}
-
-#[test]
 fn clearing_failures_keeps_used_codes_used() {
-    let scratch = Scratch::with_alice();
-    let now = UnixTime::from_seconds(world::NOW);
+    let scratch = ScratchStore::with_alice();
+    let now = UnixTime::from_seconds(engine_fixture::NOW);
     let store = scratch.store();
     let claimant = store.find("alice").expect("alice");
     let judged = store.update(&claimant, |record, state| {
-        state.burn(&record.credentials()[0], 1000, now);
+        state.mark_used(&record.credentials()[0], 1000, now);
         state.failures.strangers = failed(1, now);
     });
     judged.expect("judged");
@@ -341,7 +357,7 @@ fn clearing_failures_keeps_used_codes_used() {
 
 #[test]
 fn a_reset_state_accepts_nothing_that_the_lost_one_may_have_seen() {
-    let scratch = Scratch::new();
+    let scratch = ScratchStore::new();
     let code = RecoveryCode::from_entropy(Zeroizing::new([1; RecoveryCode::BYTES]));
     let set = RecoverySet::new(5, vec![RecoveryHash::of(&code, [1; 16])]).expect("a set");
     let record = UserRecord::new(vec![phone(), token()], Some(set.clone())).expect("a record");
@@ -349,7 +365,7 @@ fn a_reset_state_accepts_nothing_that_the_lost_one_may_have_seen() {
     store.change_record::<StoreError>(&name("alice"), |_| Ok(record)).expect("enrolled");
     fs::write(scratch.file("state/alice"), b"damaged").expect("damaged");
     assert!(scratch.refusal("alice").contains("has 7 bytes"));
-    let now = UnixTime::from_seconds(world::NOW);
+    let now = UnixTime::from_seconds(engine_fixture::NOW);
     store.reset_state(&name("alice"), None, now).expect("reset");
     assert_eq!(scratch.refusal("alice"), "");
     let state = store.login_state(&name("alice")).expect("readable").expect("a state");
@@ -361,21 +377,22 @@ fn a_reset_state_accepts_nothing_that_the_lost_one_may_have_seen() {
 
 #[test]
 fn enrolling_a_key_again_keeps_its_used_codes_used() {
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     let store = scratch.store();
     let claimant = store.find("alice").expect("alice");
-    let burnt = store
-        .update(&claimant, |record, state| state.burn(&record.credentials()[0], 1000, UnixTime::default()));
+    let burnt = store.update(&claimant, |record, state| {
+        state.mark_used(&record.credentials()[0], 1000, UnixTime::default());
+    });
     burnt.expect("burnt");
-    scratch.enrol("alice", vec![]);
-    scratch.enrol("alice", vec![phone()]);
+    scratch.enroll("alice", vec![]);
+    scratch.enroll("alice", vec![phone()]);
     let state = store.login_state(&name("alice")).expect("readable").expect("a state");
     assert_eq!(state.next_acceptable(&phone()), 1001);
 }
 
 #[test]
 fn unknown_names_have_states_of_their_own_that_last() {
-    let scratch = Scratch::with_alice();
+    let scratch = ScratchStore::with_alice();
     for user in ["nobody", "../alice", "root", ""] {
         assert_eq!(scratch.attempt(user), 0, "{user:?}");
         scratch.judge_once(user);
@@ -391,7 +408,7 @@ fn unknown_names_have_states_of_their_own_that_last() {
 /// Nor does any of them start over: its draws would, and tell that nobody enrolled it.
 #[test]
 fn thousands_of_unknown_names_grow_no_file_and_push_none_out() {
-    let scratch = Scratch::new();
+    let scratch = ScratchStore::new();
     let store = scratch.store();
     let sizes = || -> Vec<u64> {
         let decoys = fs::read_dir(scratch.file("decoys")).expect("decoys");
@@ -408,8 +425,8 @@ fn thousands_of_unknown_names_grow_no_file_and_push_none_out() {
 }
 
 #[test]
-fn names_that_nobody_enrolled_need_the_decoys_and_an_enrolment_mends_them() {
-    let scratch = Scratch::with_alice();
+fn names_that_nobody_enrolled_need_the_decoys_and_an_enrollment_mends_them() {
+    let scratch = ScratchStore::with_alice();
     let is_record = |path: &Path| path.ends_with("record.toml");
     let decoys: Vec<_> =
         fs::read_dir(scratch.file("decoys")).expect("decoys").map(|it| it.expect("it").path()).collect();

@@ -10,8 +10,7 @@ use std::fs;
 use std::panic::catch_unwind;
 use std::path::PathBuf;
 
-use pam_mfa_chain::verifier; // src/cli/otpauth.rs names it
-use pam_mfa_chain::verifier::policy::Policy;
+use mfa_chain::verifier::policy::Policy;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -56,7 +55,7 @@ fn every_door_has_its_target_and_every_target_its_door() {
 fn a_policy_cut_anywhere_is_refused_or_asks_for_as_many_steps() {
     let text = example_policy();
     let whole = Policy::parse(text, "policy.toml").expect("the example with all of it switched on");
-    assert_eq!((whole.factors().len(), whole.rules().len(), whole.named_chains().count()), (3, 4, 1));
+    assert_eq!((whole.factors().len(), whole.rules().len(), whole.named_chains().count()), (3, 5, 1));
     for end in 0..text.len() {
         let Ok(policy) = Policy::parse(&text[..end], "policy.toml") else { continue };
         assert_eq!(policy.default_chain().required_steps(), 2, "cut at {end}");

@@ -3,10 +3,10 @@
 #![cfg(test)]
 #![allow(clippy::arithmetic_side_effects)] // an overflow fails the test
 
-use pam_mfa_chain::verifier::failures::{Budget, ChainMark, FailureCounts, SourceKey};
-use pam_mfa_chain::verifier::odds::{Seat, tries_within};
-use pam_mfa_chain::verifier::policy::ThrottlePolicy;
-use pam_mfa_chain::verifier::time::UnixTime;
+use mfa_chain::verifier::policy::ThrottlePolicy;
+use mfa_chain::verifier::state::odds::{Seat, tries_within};
+use mfa_chain::verifier::state::{Budget, ChainMark, FailureCounts, SourceKey};
+use mfa_chain::verifier::time::UnixTime;
 use proptest::prelude::*;
 
 const HOUR: u64 = 3_600;
@@ -43,7 +43,7 @@ enum User {
     ComesToHelp(ChainMark),
 }
 
-struct Play {
+struct Campaign {
     seat: Seat,
     plan: Plan,
     user: User,
@@ -55,7 +55,7 @@ fn place(number: u64) -> SourceKey {
     SourceKey::from_number(100 + number)
 }
 
-impl Play {
+impl Campaign {
     /// How many tries were judged in the best year.
     fn tries(&self, throttle: &ThrottlePolicy) -> u64 {
         let guesser = if self.seat == Seat::SamePlace { place(0) } else { SourceKey::from_number(7) };
@@ -161,7 +161,7 @@ fn known_plans_get_no_more_tries_than_odds_prints() {
                 User::LogsIn { every: HOUR, places: 13, chain: HARD },
                 User::LogsIn { every: 600, places: 1, chain: EASY },
             ] {
-                let play = Play { seat, plan, user, start: DAY / 2, years: 1 };
+                let play = Campaign { seat, plan, user, start: DAY / 2, years: 1 };
                 let tries = play.assert_within_what_is_printed();
                 if tries > best.0 {
                     best = (tries, format!("{plan:?}, {user:?}"));
@@ -176,8 +176,9 @@ fn known_plans_get_no_more_tries_than_odds_prints() {
 #[test]
 fn an_easy_chain_forgives_no_guess_at_a_harder_one() {
     let throttle = ThrottlePolicy::default();
-    let play =
-        |user| Play { seat: Seat::SamePlace, plan: Plan::AtOnce, user, start: 0, years: 1 }.tries(&throttle);
+    let play = |user| {
+        Campaign { seat: Seat::SamePlace, plan: Plan::AtOnce, user, start: 0, years: 1 }.tries(&throttle)
+    };
     let alone = play(User::Sleeps);
     assert!(play(User::ComesToHelp(EASY)) <= alone);
     assert!(play(User::ComesToHelp(HARD)) > alone);
@@ -193,6 +194,6 @@ proptest! {
         at_home in any::<bool>(), plan in plans(), user in users(), start in 0..DAY
     ) {
         let seat = if at_home { Seat::SamePlace } else { Seat::Elsewhere };
-        Play { seat, plan, user, start, years: u64::from(scale("GUESSER_YEARS", 1)) }.assert_within_what_is_printed();
+        Campaign { seat, plan, user, start, years: u64::from(scale("GUESSER_YEARS", 1)) }.assert_within_what_is_printed();
     }
 }

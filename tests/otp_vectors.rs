@@ -1,21 +1,20 @@
 //! The published vectors, and codes that another program computed.
 #![cfg(test)]
 
-mod world;
+mod engine_fixture;
 
 use std::process::Command;
 
-use pam_mfa_chain::verifier::credential::{Credential, MovingFactor};
-use pam_mfa_chain::verifier::otp::Algorithm;
-use pam_mfa_chain::verifier::record::UserRecord;
-use pam_mfa_chain::verifier::time::UnixTime;
-use world::totp;
+use engine_fixture::totp;
+use mfa_chain::verifier::enrollment::{Credential, OtpType, UserRecord};
+use mfa_chain::verifier::otp::Algorithm;
+use mfa_chain::verifier::time::UnixTime;
 
 const KEY: &[u8] = b"1234567890123456789012345678901234567890123456789012345678901234";
 
 #[test]
 fn codes_of_rfc_4226_appendix_d() {
-    let credential = Credential { moving: MovingFactor::Hotp, ..totp(&KEY[..20], Algorithm::Sha1, 6, 30) };
+    let credential = Credential { otp_type: OtpType::Hotp, ..totp(&KEY[..20], Algorithm::Sha1, 6, 30) };
     let codes =
         ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"];
     for (counter, code) in (0..).zip(codes) {
@@ -82,11 +81,11 @@ fn oathtool(arguments: &[&str]) -> String {
 #[test]
 fn the_last_counter_is_never_accepted() {
     for (first, granted) in [(u64::MAX - 1, true), (u64::MAX, false)] {
-        let world = world::World::new("[[factors]]\nid = \"token\"\ntype = \"hotp\"\n");
-        let credential = || Credential { first, ..world.credential("token") };
-        world.store.enrol("alice", UserRecord::new(vec![credential()], None).expect("a record"));
+        let fixture = engine_fixture::EngineFixture::new("[[factors]]\nid = \"token\"\ntype = \"hotp\"\n");
+        let credential = || Credential { first, ..fixture.credential("token") };
+        fixture.store.enroll("alice", UserRecord::new(vec![credential()], None).expect("a record"));
         let code = credential().code(first).to_string();
-        assert_eq!(world.login("alice", |_| code.clone()).granted(), granted, "{first}");
-        assert!(!world.login("alice", |_| code.clone()).granted(), "{first} again");
+        assert_eq!(fixture.login("alice", |_| code.clone()).granted(), granted, "{first}");
+        assert!(!fixture.login("alice", |_| code.clone()).granted(), "{first} again");
     }
 }

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 /// The promises are numbered, so that other pages and reports can name them.
-const PROMISES: usize = 34;
+const PROMISES: usize = 36;
 
 #[test]
 fn every_check_that_security_md_names_exists() {
@@ -35,7 +35,82 @@ fn a_page_that_names_what_is_not_there_is_told() {
         let wrong = wrong_in(&row.replace(change.0, change.1), &checks);
         assert!(wrong.iter().any(|line| line.starts_with(expected)), "{change:?}: {wrong:?}");
     }
-    assert_eq!(wrong_in(row, &checks), ["1 promises, 34 are wanted"]);
+    assert_eq!(wrong_in(row, &checks), ["1 promises, 36 are wanted"]);
+}
+
+/// A table that rots would show nothing, and nobody builds the variants daily.
+#[test]
+fn every_promise_has_a_wrong_variant_that_applies() {
+    let table = read("tests/variants/table.toml");
+    assert_eq!(wrong_in_table(&table, &read("SECURITY.md")), Vec::<String>::new());
+}
+
+#[test]
+fn a_table_of_variants_that_has_rotted_is_told() {
+    let (page, table) = ("| S1 | A promise. | F1 |\n| S2 | Not offered. | |", VARIANT);
+    assert_eq!(wrong_in_table(table, page), Vec::<String>::new());
+    for (change, expected) in [
+        (("S1", "S7"), ["S7: no such promise", "S1: no variant"]),
+        (("[package]", "no such text"), ["S1: the text to be replaced stands 0 times in Cargo.toml", ""]),
+        (
+            ("every_check_that", "no_check_that"),
+            ["S1: `no_check_that_security_md_names_exists` is no test", ""],
+        ),
+    ] {
+        let expected: Vec<&str> = expected.into_iter().filter(|line| !line.is_empty()).collect();
+        assert_eq!(wrong_in_table(&table.replace(change.0, change.1), page), expected);
+    }
+    let of_plan = "[[variant]]\npromise = 'S1'\nrow = 'F1'\nfault = 'nothing'\n";
+    assert_eq!(wrong_in_table(of_plan, page), ["S1: the fault plan has no variant `nothing` for F1"]);
+}
+
+const VARIANT: &str = "[[variant]]\npromise = 'S1'\nfile = 'Cargo.toml'\nold = '[package]'\nnew = ''\n\
+                       test = 'promises every_check_that_security_md_names_exists'\n";
+
+/// What a table of wrong variants gets wrong.
+fn wrong_in_table(table: &str, page: &str) -> Vec<String> {
+    let table: toml::Table = table.parse().expect("a table");
+    let variants = table["variant"].as_array().expect("variants");
+    let promises: Vec<(&str, &str)> = page
+        .lines()
+        .filter(|line| line.starts_with("| S"))
+        .filter_map(|line| line.trim_start_matches("| ").split_once(" | "))
+        .collect();
+    let (checks, plan) = (checks(), read("tests/faults/variants.rs"));
+    let mut wrong = Vec::new();
+    let mut broken = BTreeSet::new();
+    for variant in variants {
+        let text = |key: &str| variant.get(key).and_then(toml::Value::as_str);
+        let promise = text("promise").expect("a promise");
+        broken.insert(promise);
+        let fault = match (text("row"), text("fault"), text("file")) {
+            _ if promises.iter().all(|(name, _)| *name != promise) => Some("no such promise".to_owned()),
+            (Some(row), Some(fault), None) => fault_of_plan(&plan, row, fault),
+            (None, None, Some(file)) => fault_of_text(file, text("old"), text("test"), &checks),
+            _ => Some("neither of the plan nor of a file".to_owned()),
+        };
+        wrong.extend(fault.map(|fault| format!("{promise}: {fault}")));
+    }
+    let is_kept = |text: &str| !text.starts_with("Not ");
+    let lacking = promises.iter().filter(|(name, text)| is_kept(text) && !broken.contains(name));
+    wrong.extend(lacking.map(|(name, _)| format!("{name}: no variant")));
+    wrong
+}
+
+fn fault_of_plan(plan: &str, row: &str, fault: &str) -> Option<String> {
+    let fault_there = plan.contains(&format!("variant(\"{fault}\", \"{row}\""))
+        || plan.contains(&format!("= \"{fault}\""))
+            && plan.contains(&format!("variant(REVOKE_FIRST, \"{row}\""));
+    (!fault_there).then(|| format!("the fault plan has no variant `{fault}` for {row}"))
+}
+
+fn fault_of_text(file: &str, old: Option<&str>, test: Option<&str>, checks: &Checks) -> Option<String> {
+    let times = read(file).matches(old.expect("a text")).count();
+    let name = test.and_then(|test| test.split(' ').nth(1)).expect("a test");
+    match checks.lack(&format!("`{name}`")) {
+        _ if times != 1 => Some(format!("the text to be replaced stands {times} times in {file}")),
+        lack => lack,
+    }
 }
 
 /// What a page of promises gets wrong.

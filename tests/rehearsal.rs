@@ -10,8 +10,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use failed::failed;
-use pam_mfa_chain::store::SystemClock;
-use pam_mfa_chain::verifier::ports::Clock;
+use mfa_chain::store::SystemClock;
+use mfa_chain::verifier::ports::Clock;
 use rehearsal_host::{Host, PHONE, POLICY, TOKEN};
 
 #[test]
@@ -60,7 +60,10 @@ fn answers_come_from_a_file_and_the_verdict_as_json() {
     assert_eq!(object["text"], "Authentication failure");
     let step =
         serde_json::json!({"step": 1, "factor": "phone", "outcome": "replay", "by": null, "charged": false});
-    assert_eq!(object["steps"], serde_json::json!([step]));
+    let mut steps = object["steps"].clone();
+    let attempt = steps[0].as_object_mut().and_then(|step| step.remove("attempt"));
+    assert!(attempt.is_some_and(|id| id.as_str().is_some_and(|id| id.len() == 8)));
+    assert_eq!(steps, serde_json::json!([step]));
     assert_eq!(granted["steps"].as_array().map(Vec::len), Some(2));
     assert_eq!(object["notices"][0], "Access denied. The chain starts again at step 1.");
 }
@@ -115,7 +118,7 @@ fn an_unenrolled_user_meets_the_same_prompts_and_is_denied() {
 fn an_exemption_is_not_taken_for_a_denial() {
     let rule = "[[rules]]\nservices = ['sshd']\nfrom = ['10.0.0.0/8']\naction = 'exempt'\n";
     let host = Host::with_policy(&format!("{POLICY}{rule}"));
-    host.enrol("alice", &["phone", "token"]);
+    host.enroll("alice", &["phone", "token"]);
     let line = try_alice(&["--answers", "-", "--rhost", "10.1.2.3"]);
     host.run(&line).assert_tells(0, &["verdict  exempt by rule 1 (line 13)"]);
     let line = try_alice(&["--answers", "-", "--rhost", "192.0.2.1"]);
@@ -126,7 +129,7 @@ fn an_exemption_is_not_taken_for_a_denial() {
 fn a_rule_by_terminal_is_tried_and_explained_by_it() {
     let rule = "[[rules]]\nttys = ['tty*']\naction = 'exempt'\n";
     let host = Host::with_policy(&format!("{POLICY}{rule}"));
-    host.enrol("alice", &["phone", "token"]);
+    host.enroll("alice", &["phone", "token"]);
     let explain = |tty: &str| host.run(&["explain", "alice", "--service", "login", "--tty", tty]);
     explain("tty1").assert_tells(0, &["ttys tty* -> exempt"]);
     explain("pts/1").assert_tells(0, &["no rule: the default chain"]);
@@ -148,7 +151,7 @@ fn explain_says_whose_codes_are_asked() {
 #[test]
 fn a_rule_that_denies_asks_nothing() {
     let host = Host::with_policy(&format!("{POLICY}[[rules]]\nservices = ['sshd']\naction = 'deny'\n"));
-    host.enrol("alice", &["phone", "token"]);
+    host.enroll("alice", &["phone", "token"]);
     host.run(&try_alice(&["--answers", "-"])).assert_tells(1, &["verdict  denied: "]);
 }
 
@@ -220,7 +223,7 @@ fn a_module_that_grants_everything_fails_the_demonstration() {
 
 fn host() -> Host {
     let host = Host::with_policy(POLICY);
-    host.enrol("alice", &["phone", "token"]);
+    host.enroll("alice", &["phone", "token"]);
     host
 }
 
@@ -234,13 +237,13 @@ fn module() -> &'static str {
     let path = MODULE.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("module");
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--lib", "--no-default-features"])
+            .args(["build", "--lib", "--no-default-features", "--features", "pam"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env("CARGO_TARGET_DIR", &target)
             .status()
             .expect("cargo starts");
         assert!(built.success(), "building the module failed; see the errors of cargo above");
-        target.join("debug/libpam_mfa_chain.so")
+        target.join("debug/libmfa_chain.so")
     });
     path.to_str().expect("text")
 }

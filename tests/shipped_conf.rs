@@ -2,7 +2,7 @@
 //! shows are the defaults. The policies in the manual are valid too.
 #![cfg(test)]
 
-use pam_mfa_chain::verifier::policy::Policy;
+use mfa_chain::verifier::policy::Policy;
 
 const SHIPPED: &str = include_str!("../conf/policy.toml");
 
@@ -26,7 +26,7 @@ fn the_policy_of_one_code_asks_everybody_but_lockers_for_it() {
 #[test]
 fn every_option_that_is_switched_off_is_valid_when_switched_on() {
     let policy = parse(&switch_on(SHIPPED, |_| true));
-    assert_eq!((policy.rules().len(), policy.named_chains().count(), policy.factors().len()), (4, 1, 3));
+    assert_eq!((policy.rules().len(), policy.named_chains().count(), policy.factors().len()), (5, 1, 3));
 }
 
 #[test]

@@ -61,7 +61,7 @@ def fresh(figures):
     memory = figures["growth"]["reset"]
     backtraces = figures["backtraces"] / 1000
     return (
-        f"each process maps the module anew and touches {memory['rss']:,} KB of it and of its libraries, {memory['anonymous']} KB of them private. "
+        f"each process maps the module and touches {memory['rss']:,} KB of it and of its libraries, {memory['anonymous']} KB of them private. "
         f"{backtraces:,.0f} KB of the module print backtraces, which Rust's standard library brings along and this module never does."
     )
 

@@ -183,7 +183,7 @@ def profile_of(timer, module, store, policy="policy"):
         found = re.match(r"\s*[\d,]+ \(\s*([\d.]+)%\)\s+[^:]*?:(\S.*?)(?: \[(.*)\])?$", line)
         # Without the driver's own; the path of the module in brackets may hold any of these words.
         if found and not re.search(r"pamtimer|\bmain\b|__libc_start|PROGRAM|0x0000", found[2]):
-            name = re.sub(r"<?([\w:]+)<.*", r"\1", found[2].replace("pam_mfa_chain::", ""))[:90]
+            name = re.sub(r"<?([\w:]+)<.*", r"\1", found[2].replace("mfa_chain::", ""))[:90]
             shares[name] = max(shares.get(name, 0.0), float(found[1]))
     ranked = sorted(shares.items(), key=lambda item: -item[1])
     return [(f"{share:.1f} %", name) for name, share in ranked]

@@ -1,8 +1,15 @@
 //! One transaction of libpam, timed.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, CString, c_int, c_uint, c_void};
 use std::ptr;
 use std::time::Instant;
+
+use mfa_chain::libpam::numbers::{
+    PAM_CONV_ERR, PAM_FAIL_DELAY, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_RHOST,
+};
+use mfa_chain::libpam::{
+    PamConv, PamMessage, PamResponse, pam_authenticate, pam_end, pam_set_item, pam_start_confdir,
+};
 
 use crate::stacks::Claimant;
 
@@ -29,7 +36,7 @@ pub struct Manner {
 pub fn transaction(folder: &CStr, service: &CStr, claimant: &Claimant, manner: Manner) -> Timing {
     let user = CString::new(claimant.user.as_str()).expect("no NUL");
     let mut answers = claimant.answers.iter();
-    let conversation = PamConv { conv: converse, appdata: (&raw mut answers).cast() };
+    let conversation = PamConv { converse, appdata: (&raw mut answers).cast() };
     let mut handle = ptr::null_mut();
     let began = Instant::now();
     // SAFETY: pam_start_confdir(3): NUL-terminated texts, and a conversation that outlives the handle.
@@ -103,42 +110,4 @@ unsafe extern "C" fn converse(
     // SAFETY: pam_conv(3): a place for one pointer.
     unsafe { responses.write(response) };
     0
-}
-
-#[repr(C)]
-struct PamMessage {
-    style: c_int,
-    text: *const c_char,
-}
-
-#[repr(C)]
-struct PamResponse {
-    text: *mut c_char,
-    code: c_int,
-}
-
-#[repr(C)]
-struct PamConv {
-    conv: unsafe extern "C" fn(c_int, *const *const PamMessage, *mut *mut PamResponse, *mut c_void) -> c_int,
-    appdata: *mut c_void,
-}
-
-const PAM_RHOST: c_int = 4;
-const PAM_FAIL_DELAY: c_int = 10;
-const PAM_CONV_ERR: c_int = 19;
-const PAM_PROMPT_ECHO_OFF: c_int = 1;
-const PAM_PROMPT_ECHO_ON: c_int = 2;
-
-#[link(name = "pam")]
-unsafe extern "C" {
-    fn pam_start_confdir(
-        service: *const c_char,
-        user: *const c_char,
-        conversation: *const PamConv,
-        folder: *const c_char,
-        handle: *mut *mut c_void,
-    ) -> c_int;
-    fn pam_authenticate(handle: *mut c_void, flags: c_int) -> c_int;
-    fn pam_set_item(handle: *mut c_void, item: c_int, value: *const c_void) -> c_int;
-    fn pam_end(handle: *mut c_void, status: c_int) -> c_int;
 }

@@ -1,16 +1,13 @@
 //! Fills a store with users, as files in its layout.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 
-use pam_mfa_chain::store::{FileStore, StoreError};
-use pam_mfa_chain::verifier::credential::{Credential, MovingFactor};
-use pam_mfa_chain::verifier::otp::{Algorithm, Digits, Period};
-use pam_mfa_chain::verifier::policy::FactorId;
-use pam_mfa_chain::verifier::record::UserRecord;
-use pam_mfa_chain::verifier::secret::SharedSecret;
-use pam_mfa_chain::verifier::time::UnixTime;
-use pam_mfa_chain::verifier::username::Username;
+use mfa_chain::store::{FileStore, StoreError};
+use mfa_chain::verifier::enrollment::{Credential, OtpType, UserRecord};
+use mfa_chain::verifier::otp::{Period, SharedSecret};
+use mfa_chain::verifier::policy::FactorId;
+use mfa_chain::verifier::username::Username;
 
 use crate::stacks::Draws;
 
@@ -23,43 +20,38 @@ const DRAWN: usize = 10_000;
 pub fn fill(path: &str, prefix: &str, users: u64, secrets: &[&str]) {
     let path = Path::new(path);
     let store = FileStore::open_or_create(path).expect("a store");
-    let first = format!("{prefix}0");
-    let name = Username::parse(&first).expect("a name");
-    store.change_record(&name, |_| Ok::<_, StoreError>(record(secrets))).expect("a record");
-    let text = fs::read_to_string(path.join("secrets").join(format!("{first}.toml"))).expect("the record");
-    let state = fs::read(path.join("state").join(&first)).expect("the state");
     let drawn: std::collections::BTreeSet<u64> =
         Draws::default().take(DRAWN).map(|draw| draw % users).collect();
-    for number in 1..users {
+    let is_whole = |number: &u64| *number < 1000 || drawn.contains(number);
+    let files = |number: u64| {
         let user = format!("{prefix}{number}");
-        let text = text.replace(&format!("\"{first}\""), &format!("\"{user}\""));
-        let whole = number < 1000 || drawn.contains(&number);
-        put(&path.join("secrets").join(format!("{user}.toml")), text.as_bytes(), whole);
-        put(&path.join("state").join(&user), &state, whole);
+        [path.join("secrets").join(format!("{user}.toml")), path.join("state").join(user)]
+    };
+    for number in (0..users).filter(is_whole) {
+        // By the command's own way, for a state holds whose it is; first, while the folders are small.
+        let name = Username::parse(&format!("{prefix}{number}")).expect("a name");
+        store.change_record(&name, |_| Ok::<_, StoreError>(record(secrets))).expect("a record");
+    }
+    let sizes = files(0).map(|file| file.metadata().expect("a file").len());
+    for number in (0..users).filter(|number| !is_whole(number)) {
+        files(number).iter().zip(sizes).for_each(|(file, size)| put(file, size));
     }
 }
 
 fn record(secrets: &[&str]) -> UserRecord {
-    let credentials = (1..).zip(secrets).map(|(number, secret)| Credential {
-        factor: FactorId::parse(&format!("f{number}")).expect("an id"),
-        moving: MovingFactor::Totp(Period::default()),
-        algorithm: Algorithm::default(),
-        digits: Digits::default(),
-        secret: SharedSecret::from_base32(secret).expect("a secret"),
-        first: 0,
-        enrolled_at: UnixTime::default(),
+    let credentials = (1..).zip(secrets).map(|(number, secret)| {
+        Credential::new(
+            FactorId::parse(&format!("f{number}")).expect("an id"),
+            OtpType::Totp(Period::default()),
+            SharedSecret::from_base32(secret).expect("a secret"),
+        )
     });
     UserRecord::new(credentials.collect(), None).expect("a record")
 }
 
-fn put(path: &Path, bytes: &[u8], whole: bool) {
-    use std::io::Write;
+fn put(path: &Path, size: u64) {
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file =
+    let file =
         File::options().write(true).create(true).truncate(true).mode(0o600).open(path).expect("a file");
-    if whole {
-        file.write_all(bytes).expect("room");
-    } else {
-        file.set_len(bytes.len() as u64).expect("room");
-    }
+    file.set_len(size).expect("room");
 }

@@ -2,11 +2,9 @@
 
 use std::io::Read;
 
-use pam_mfa_chain::verifier::credential::{Credential, MovingFactor};
-use pam_mfa_chain::verifier::otp::{Algorithm, Digits, Period};
-use pam_mfa_chain::verifier::policy::FactorId;
-use pam_mfa_chain::verifier::secret::SharedSecret;
-use pam_mfa_chain::verifier::time::UnixTime;
+use mfa_chain::verifier::enrollment::{Credential, OtpType};
+use mfa_chain::verifier::otp::{Period, SharedSecret};
+use mfa_chain::verifier::policy::FactorId;
 
 use crate::clock;
 
@@ -70,15 +68,11 @@ impl Stack {
 impl Answer {
     fn parse(text: &str) -> Self {
         match text.split_once(':') {
-            Some(("totp", secret)) => Self::Totp(Credential {
-                factor: FactorId::parse("any").expect("an id"),
-                moving: MovingFactor::Totp(Period::default()),
-                algorithm: Algorithm::default(),
-                digits: Digits::default(),
-                secret: SharedSecret::from_base32(secret).expect("a secret"),
-                first: 0,
-                enrolled_at: UnixTime::default(),
-            }),
+            Some(("totp", secret)) => Self::Totp(Credential::new(
+                FactorId::parse("any").expect("an id"),
+                OtpType::Totp(Period::default()),
+                SharedSecret::from_base32(secret).expect("a secret"),
+            )),
             Some(("text", text)) => Self::Text(text.to_owned()),
             _ => panic!("`{text}` is no answer"),
         }

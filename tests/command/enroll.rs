@@ -1,12 +1,12 @@
 //! `enroll`: what proves an authenticator, and what is stored then.
 
-use pam_mfa_chain::verifier::time::UnixTime;
+use mfa_chain::verifier::time::UnixTime;
 
-use super::scratch::{OTHER_SECRET, SECRET, Scratch, hotp, now, totp};
+use super::scratch::{OTHER_SECRET, SECRET, ScratchHost, hotp, now, totp};
 
 #[test]
-fn a_right_code_enrols_and_is_burnt() {
-    let scratch = Scratch::new();
+fn a_right_code_enrolls_and_is_burnt() {
+    let scratch = ScratchHost::new();
     let path = scratch.write("given", SECRET);
     let time = now();
     let line = format!("enroll alice phone --secret-file {path}");
@@ -23,7 +23,7 @@ fn a_right_code_enrols_and_is_burnt() {
 
 #[test]
 fn a_code_may_come_at_the_third_try_and_no_later() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let path = scratch.write("given", SECRET);
     let line = format!("enroll alice phone --secret-file {path}");
     let code = totp(SECRET, now(), &["--totp"]);
@@ -37,14 +37,14 @@ fn a_code_may_come_at_the_third_try_and_no_later() {
 
 #[test]
 fn the_end_of_input_cancels() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.run("enroll alice phone").refused(4, &["the input ended; nothing was changed"]);
     scratch.run("status alice").expect(1);
 }
 
 #[test]
 fn a_factor_is_replaced_only_by_one_that_is_proven() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     let path = scratch.write("other", OTHER_SECRET);
     let line = format!("enroll alice phone --secret-file {path}");
@@ -58,7 +58,7 @@ fn a_factor_is_replaced_only_by_one_that_is_proven() {
 
 #[test]
 fn a_counter_token_is_proven_by_two_consecutive_codes() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let path = scratch.write("given", &format!("otpauth://hotp/x?secret={SECRET}&counter=40"));
     let line = format!("enroll alice token --secret-file {path}");
     for (first, second) in [(40, 42), (41, 40), (10_040, 10_041), (38, 39)] {
@@ -73,7 +73,7 @@ fn a_counter_token_is_proven_by_two_consecutive_codes() {
 /// What docs/recovery.md advises for a token whose button was pressed too often, and after a reset of the state.
 #[test]
 fn a_counter_token_far_ahead_is_enrolled_and_enrolled_again() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let path = scratch.write("given", &format!("otpauth://hotp/x?secret={SECRET}&counter=0"));
     let line = format!("enroll alice token --secret-file {path}");
     let codes = |at: u64| format!("{}\n{}\n", hotp(SECRET, at), hotp(SECRET, at + 1));
@@ -83,11 +83,11 @@ fn a_counter_token_far_ahead_is_enrolled_and_enrolled_again() {
     assert!(scratch.secret_file("alice").contains("first = 9002\n"));
     // A login moved the mark on, from which the search begins.
     scratch.change_state("alice", |record, state| {
-        state.burn(&record.credentials()[0], 17_000, UnixTime::from_seconds(now()));
+        state.mark_used(&record.credentials()[0], 17_000, UnixTime::from_seconds(now()));
     });
     scratch.run_with_input(&line, &codes(18_000)).expect(0);
     scratch.run("unlock alice --reset-state").expect(0);
-    // What the enrolment itself used is still known.
+    // What the enrollment itself used is still known.
     scratch.run_with_input(&line, &codes(28_200)).expect(4);
     scratch.run_with_input(&format!("{line} --counter 28000"), &codes(28_100)).expect(0);
     assert!(scratch.secret_file("alice").contains("first = 28102\n"));
@@ -98,7 +98,7 @@ fn a_counter_token_far_ahead_is_enrolled_and_enrolled_again() {
 
 #[test]
 fn a_fresh_secret_is_shown_and_makes_the_codes_that_are_expected() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let finished = scratch.run("enroll alice tablet --no-confirm --json").expect(0);
     let facts = finished.json();
     let secret = facts["secret"].as_str().expect("secret");
@@ -119,7 +119,7 @@ fn a_fresh_secret_is_shown_and_makes_the_codes_that_are_expected() {
 
 #[test]
 fn enrolling_a_key_again_without_a_code_gives_no_used_code_back() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let path = scratch.write("given", SECRET);
     let code = totp(SECRET, now(), &["--totp"]);
     scratch.run_with_input(&format!("enroll alice phone --secret-file {path}"), &code).expect(0);
@@ -136,7 +136,7 @@ fn enrolling_a_key_again_without_a_code_gives_no_used_code_back() {
 
 #[test]
 fn without_confirmation_the_present_code_still_works() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let before = now() / 30;
     scratch.enroll("alice", "phone", SECRET);
     let after = now() / 30;
@@ -149,14 +149,14 @@ fn without_confirmation_the_present_code_still_works() {
 
 #[test]
 fn a_factor_that_the_policy_does_not_know_is_refused_with_the_known_ones() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.run("enroll alice topt").refused(1, &["no factor `topt`; known: phone, tablet, token"]);
     assert!(!scratch.path("store").exists());
 }
 
 #[test]
 fn one_secret_is_refused_for_two_factors_of_a_user() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     let path = scratch.write("given", SECRET);
     let line = format!("enroll alice tablet --no-confirm --secret-file {path}");
@@ -165,8 +165,38 @@ fn one_secret_is_refused_for_two_factors_of_a_user() {
 }
 
 #[test]
+fn a_key_that_is_filled_up_with_zeros_is_the_same_key() {
+    let scratch = ScratchHost::new();
+    scratch.enroll("alice", "phone", SECRET);
+    let filled = scratch.write("given", &format!("otpauth://totp/a?secret={SECRET}AAAAAAAA"));
+    let line = format!("enroll alice tablet --no-confirm --secret-file {filled}");
+    scratch.run(&line).refused(1, &["factor `phone` has this secret already"]);
+}
+
+#[test]
+fn a_code_that_is_shorter_than_the_policy_says_is_told() {
+    let scratch = ScratchHost::new();
+    let warned = |scratch: &ScratchHost, digits: &str| {
+        let uri =
+            format!("otpauth://totp/a?secret={OTHER_SECRET}&algorithm=SHA256&digits={digits}&period=60");
+        let path = scratch.write("given", &uri);
+        let line = format!("enroll alice tablet --no-confirm --secret-file {path}");
+        let told =
+            scratch.run(&line).expect(0).stderr.contains("shows 6 digits, the policy says 8 for `tablet`");
+        let listed = scratch
+            .run("check")
+            .stdout
+            .contains("have an authenticator with fewer digits than the policy says");
+        assert_eq!(told, listed);
+        told
+    };
+    assert!(warned(&scratch, "6"));
+    assert!(!warned(&scratch, "8"));
+}
+
+#[test]
 fn a_name_that_the_system_does_not_list_is_enrolled_only_on_demand() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let path = scratch.write("given", SECRET);
     let rest = format!("phone --no-confirm --secret-file {path}");
     // The command word second: `Scratch::run` adds --unknown-user where it is first.
@@ -182,7 +212,7 @@ fn a_name_that_the_system_does_not_list_is_enrolled_only_on_demand() {
 
 #[test]
 fn a_lost_login_state_is_not_made_afresh_in_passing() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     std::fs::remove_file(scratch.path("store/state/alice")).expect("remove");
     for line in ["enroll alice tablet --no-confirm", "recovery alice", "revoke alice --yes", "status alice"] {

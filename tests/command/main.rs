@@ -8,9 +8,13 @@ mod enroll;
 #[path = "../failed/mod.rs"]
 mod failed;
 #[cfg(test)]
+mod json_page;
+#[cfg(test)]
 mod odds;
 #[cfg(test)]
 mod recovery;
+#[cfg(test)]
+mod report;
 #[cfg(test)]
 mod resync;
 #[cfg(test)]
@@ -27,3 +31,5 @@ mod terminal;
 mod unlock;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod why;

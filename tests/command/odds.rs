@@ -1,10 +1,10 @@
 //! `odds`: the table that the policy in force amounts to.
 
-use super::scratch::{Scratch, run_bare};
+use super::scratch::{ScratchHost, run_bare};
 
 #[test]
 fn each_guesser_has_odds_and_more_free_failures_let_more_tries_through() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let plain =
         run_bare(&format!("odds --json --policy {}", scratch.path_text("policy.toml"))).expect(0).json();
     let text = std::fs::read_to_string(scratch.path("policy.toml")).expect("the policy");
@@ -32,7 +32,7 @@ fn each_guesser_has_odds_and_more_free_failures_let_more_tries_through() {
 /// No figure is typed by hand there.
 #[test]
 fn the_threat_model_shows_what_is_printed_for_the_shipped_policy() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.write("policy.toml", include_str!("../../conf/policy.toml"));
     let printed = run_bare(&format!("odds --policy {}", scratch.path_text("policy.toml"))).expect(0).stdout;
     let table = printed.split("\n\n").next().expect("a table");
@@ -42,7 +42,7 @@ fn the_threat_model_shows_what_is_printed_for_the_shipped_policy() {
 
 #[test]
 fn a_policy_that_is_not_valid_has_no_odds() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.write("policy.toml", "mode = 1\n");
     run_bare(&format!("odds --policy {}", scratch.path_text("policy.toml"))).refused(3, &["policy.toml:1:"]);
 }

@@ -1,10 +1,10 @@
 //! `recovery`: codes shown once.
 
-use super::scratch::{SECRET, Scratch};
+use super::scratch::{SECRET, ScratchHost};
 
 #[test]
 fn codes_are_numbered_and_kept_as_hashes() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     let text = scratch.run("recovery alice").expect(0).stdout;
     let codes: Vec<&str> = text.lines().take(10).filter_map(|line| line.split_whitespace().nth(1)).collect();
@@ -21,7 +21,7 @@ fn codes_are_numbered_and_kept_as_hashes() {
 
 #[test]
 fn a_new_set_voids_the_old_one() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     let first = scratch.run("recovery alice --count 64 --json").expect(0).json();
     assert_eq!((&first["user"], first["codes"].as_array().map(Vec::len)), (&"alice".into(), Some(64)));
@@ -39,7 +39,7 @@ fn a_new_set_voids_the_old_one() {
 
 #[test]
 fn who_has_no_authenticator_gets_no_codes() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.run("recovery alice").refused(3, &["store: not there"]);
     scratch.enroll("alice", "phone", SECRET);
     scratch.run("recovery bob").refused(1, &["`bob` has enrolled nothing"]);

@@ -1,14 +1,14 @@
 //! `resync`: where the counter of an enrolled token stands.
 
-use pam_mfa_chain::verifier::time::UnixTime;
+use mfa_chain::verifier::time::UnixTime;
 
-use super::scratch::{OTHER_SECRET, SECRET, Scratch, hotp, now};
+use super::scratch::{OTHER_SECRET, SECRET, ScratchHost, hotp, now};
 
 fn codes(at: u64) -> String {
     format!("{}\n{}\n", hotp(SECRET, at), hotp(SECRET, at.saturating_add(1)))
 }
 
-fn next(scratch: &Scratch) -> u64 {
+fn next(scratch: &ScratchHost) -> u64 {
     let mut next = 0;
     scratch.change_state("alice", |record, state| next = state.next_acceptable(&record.credentials()[0]));
     next
@@ -16,7 +16,7 @@ fn next(scratch: &Scratch) -> u64 {
 
 #[test]
 fn a_token_pressed_too_often_is_found_by_two_codes_in_a_row() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "token", SECRET);
     let before = scratch.secret_file("alice");
     let finished = scratch.run_with_input("resync alice token", &codes(9_000)).expect(0);
@@ -29,10 +29,10 @@ fn a_token_pressed_too_often_is_found_by_two_codes_in_a_row() {
 
 #[test]
 fn the_search_goes_forward_alone_and_10_000_counters_far() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "token", SECRET);
     scratch.change_state("alice", |record, state| {
-        state.burn(&record.credentials()[0], 500, UnixTime::from_seconds(now()));
+        state.mark_used(&record.credentials()[0], 500, UnixTime::from_seconds(now()));
     });
     for at in [400, 500, 10_501] {
         scratch.run_with_input("resync alice token", &codes(at)).expect(4);
@@ -45,7 +45,7 @@ fn the_search_goes_forward_alone_and_10_000_counters_far() {
 
 #[test]
 fn a_token_that_a_reset_made_void_counts_again() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "token", SECRET);
     scratch.run("unlock alice --reset-state").expect(0);
     assert_eq!(next(&scratch), u64::MAX);
@@ -57,7 +57,7 @@ fn a_token_that_a_reset_made_void_counts_again() {
 
 #[test]
 fn what_is_no_counter_token_of_the_user_is_refused() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.run("resync alice token").refused(3, &["store: not there"]);
     scratch.enroll("alice", "phone", SECRET);
     scratch.run("resync alice phone").refused(1, &["`phone` goes by the time"]);

@@ -1,9 +1,9 @@
 //! `revoke`: one factor or all.
 
-use super::scratch::{OTHER_SECRET, SECRET, Scratch};
+use super::scratch::{OTHER_SECRET, SECRET, ScratchHost};
 
-fn scratch() -> Scratch {
-    let scratch = Scratch::new();
+fn scratch() -> ScratchHost {
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     scratch.enroll("alice", "tablet", OTHER_SECRET);
     scratch.run("recovery alice").expect(0);
@@ -71,7 +71,7 @@ fn a_broken_policy_does_not_keep_a_lost_token_alive() {
 
 #[test]
 fn a_record_that_is_damaged_or_of_somebody_else_is_revoked_whole() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     for (user, spoil) in [("alice", "not toml"), ("bob", "")] {
         scratch.enroll(user, "phone", SECRET);
         let foreign = scratch.secret_file(user).replace(&format!("user = \"{user}\""), "user = \"carol\"");

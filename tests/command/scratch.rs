@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pam_mfa_chain::store::FileStore;
-use pam_mfa_chain::verifier::login_state::LoginState;
-use pam_mfa_chain::verifier::ports::Store;
-use pam_mfa_chain::verifier::record::UserRecord;
-use pam_mfa_chain::verifier::username::Username;
+use mfa_chain::store::FileStore;
+use mfa_chain::verifier::enrollment::UserRecord;
+use mfa_chain::verifier::ports::Store;
+use mfa_chain::verifier::state::LoginState;
+use mfa_chain::verifier::username::Username;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -20,11 +20,11 @@ pub const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 pub const OTHER_SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 
 /// Both are gone when it is dropped.
-pub struct Scratch {
+pub struct ScratchHost {
     folder: TempDir,
 }
 
-impl Scratch {
+impl ScratchHost {
     pub fn new() -> Self {
         let scratch = Self { folder: tempfile::tempdir().expect("scratch folder") };
         scratch.write("policy.toml", POLICY);
@@ -148,9 +148,13 @@ impl Finished {
         finished
     }
 
+    /// The one object that was printed, without its version.
     pub fn json(&self) -> Value {
         assert_eq!(self.stdout.lines().count(), 1, "{self:#?}");
-        serde_json::from_str(&self.stdout).expect("JSON")
+        let mut facts: Value = serde_json::from_str(&self.stdout).expect("JSON");
+        let version = facts.as_object_mut().and_then(|keys| keys.remove("schema_version"));
+        assert_eq!(version, Some(1.into()), "{self:#?}");
+        facts
     }
 
     pub fn mentions(&self, word: &str) -> bool {
@@ -218,7 +222,7 @@ type = "hotp"
 look_ahead = 5
 "#;
 
-/// The words of a line. The users of these tests are made up, so each enrolment says so.
+/// The words of a line. The users of these tests are made up, so each enrollment says so.
 fn words(line: &str) -> Vec<&str> {
     let mut words: Vec<&str> = line.split(' ').collect();
     if words.first() == Some(&"enroll") {

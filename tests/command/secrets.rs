@@ -2,13 +2,13 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use pam_mfa_chain::verifier::time::UnixTime;
+use mfa_chain::verifier::time::UnixTime;
 
-use super::scratch::{SECRET, Scratch, oathtool};
+use super::scratch::{SECRET, ScratchHost, oathtool};
 
 #[test]
 fn a_secret_is_taken_from_standard_input() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let line = "enroll alice phone --no-confirm --secret-file -";
     let uri = format!("otpauth://totp/Old:alice?secret={SECRET}&algorithm=SHA512&digits=8&period=60\n");
     let finished = scratch.run_with_input(line, &uri).expect(0);
@@ -20,14 +20,14 @@ fn a_secret_is_taken_from_standard_input() {
 
 #[test]
 fn a_secret_from_standard_input_can_not_be_confirmed_without_a_terminal() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let finished = scratch.run_detached("enroll alice phone --secret-file -", SECRET);
     finished.refused(4, &["no terminal to ask for a code on", "--no-confirm"]);
 }
 
 #[test]
 fn a_secret_that_is_given_is_shown_again_only_on_demand() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let path = scratch.write("given", SECRET);
     for (options, shown) in [("", false), (" --qr none", false), (" --qr ascii", true), (" --json", false)] {
         let line = format!("enroll alice phone --no-confirm --secret-file {path}{options}");
@@ -40,7 +40,7 @@ fn a_secret_that_is_given_is_shown_again_only_on_demand() {
 
 #[test]
 fn a_fresh_secret_is_shown_in_every_form() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     for (form, mark) in [("utf8", "█▀"), ("ascii", "####"), ("none", "otpauth://totp/")] {
         let finished = scratch.run(&format!("enroll alice phone --no-confirm --qr {form}")).expect(0);
         assert!(finished.stdout.contains(mark), "{form}: {finished:#?}");
@@ -58,7 +58,7 @@ fn a_fresh_secret_is_shown_in_every_form() {
 
 #[test]
 fn content_that_is_no_secret_is_refused_without_a_word_of_it() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let cases = [
         ("", "empty"),
         ("SECRETWORD1", "not base32"),
@@ -83,7 +83,7 @@ fn content_that_is_no_secret_is_refused_without_a_word_of_it() {
 
 #[test]
 fn a_short_secret_and_an_open_file_are_warned_of() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let path = scratch.write("given", "GEZDGNBVGY3TQOJQ");
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).expect("chmod");
     let finished = scratch.run(&format!("enroll root phone --no-confirm --secret-file {path}")).expect(0);
@@ -92,8 +92,8 @@ fn a_short_secret_and_an_open_file_are_warned_of() {
 }
 
 #[test]
-fn no_command_shows_a_secret_after_its_enrolment() {
-    let scratch = Scratch::new();
+fn no_command_shows_a_secret_after_its_enrollment() {
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     let codes = scratch.run("recovery alice --json").expect(0).json();
     let code = codes["codes"][0].as_str().expect("code");
@@ -112,7 +112,7 @@ fn no_command_shows_a_secret_after_its_enrolment() {
 
 #[test]
 fn what_is_stored_is_readable_by_its_owner_alone() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     for (name, mode) in [
         ("store", 0o700),
@@ -148,7 +148,7 @@ fn what_is_taken_in_any_form_makes_the_codes_of_oathtool() {
         (uri("").replace("/a?", "/Team #1: anna?"), vec!["--base32", long], &sha1),
     ];
     for (text, secret, options) in cases {
-        let scratch = Scratch::new();
+        let scratch = ScratchHost::new();
         let path = scratch.write("given", &text);
         let finished = scratch.run(&format!("enroll alice phone --no-confirm --secret-file {path}"));
         finished.expect(0);

@@ -1,13 +1,13 @@
 //! `status`: facts for people and scripts.
 
-use pam_mfa_chain::verifier::time::UnixTime;
+use mfa_chain::verifier::time::UnixTime;
 
 use super::failed::failed;
-use super::scratch::{OTHER_SECRET, SECRET, Scratch, now};
+use super::scratch::{OTHER_SECRET, SECRET, ScratchHost, now};
 
 #[test]
 fn json_has_the_keys_that_scripts_read() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     scratch.enroll("alice", "token", OTHER_SECRET);
     let status = scratch.status("alice");
@@ -32,12 +32,12 @@ fn json_has_the_keys_that_scripts_read() {
     assert!(status["last_success_at"].is_null() && factor["last_used_at"].is_null());
     assert!(status["factors"][1]["period"].is_null());
     assert!(factor["enrolled_at"].as_u64().expect("time").abs_diff(now()) < 60);
-    assert_eq!(scratch.run("status --json").expect(0).json(), serde_json::json!([status]));
+    assert_eq!(scratch.run("status --json").expect(0).json(), serde_json::json!({ "users": [status] }));
 }
 
 #[test]
 fn what_logins_changed_is_shown() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     scratch.run("recovery alice --count 3").expect(0);
     let now = UnixTime::from_seconds(now());
@@ -45,7 +45,7 @@ fn what_logins_changed_is_shown() {
         state.failures.strangers = failed(7, now);
         state.last_success = Some(UnixTime::from_seconds(1_795_348_800));
         let credential = record.credentials().first().expect("credential");
-        state.burn(credential, 1, UnixTime::from_seconds(951_782_400));
+        state.mark_used(credential, 1, UnixTime::from_seconds(951_782_400));
         state.use_recovery_code(record.recovery().expect("set"), 1, now);
     });
     let status = scratch.status("alice");
@@ -69,7 +69,7 @@ fn what_logins_changed_is_shown() {
 
 #[test]
 fn every_user_has_a_line() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("bob", "phone", SECRET);
     scratch.enroll("alice", "phone", SECRET);
     scratch.run("revoke bob --yes").expect(0);
@@ -82,7 +82,7 @@ fn every_user_has_a_line() {
 
 #[test]
 fn a_damaged_user_does_not_hide_the_others() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     scratch.enroll("bob", "phone", SECRET);
     std::fs::write(scratch.path("store/state/alice"), "").expect("damage");
@@ -93,7 +93,7 @@ fn a_damaged_user_does_not_hide_the_others() {
         "{finished:#?}"
     );
     assert!(lines[1].starts_with("bob: factors: phone;"), "{finished:#?}");
-    let rows = scratch.run("status --json").refused(3, &["store/state/alice"]).json();
+    let rows = scratch.run("status --json").refused(3, &["store/state/alice"]).json()["users"].clone();
     assert_eq!(rows[0]["user"], "alice");
     assert!(rows[0]["error"].as_str().is_some_and(|error| error.contains("store/state/alice")), "{rows}");
     assert_eq!(rows[1]["factors"][0]["id"], "phone");
@@ -101,7 +101,7 @@ fn a_damaged_user_does_not_hide_the_others() {
 
 #[test]
 fn a_factor_that_no_chain_can_ask_for_is_pointed_out() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     scratch.enroll("alice", "tablet", OTHER_SECRET);
     let policy = "version = 1\nrequired_steps = 1\n[[factors]]\nid = \"phone\"\ntype = \"hotp\"\n";
@@ -114,7 +114,7 @@ fn a_factor_that_no_chain_can_ask_for_is_pointed_out() {
 
 #[test]
 fn files_that_are_missing_or_wrong_have_their_own_exit_code() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let advised = format!("mfa-chain --store {} enroll", scratch.path_text("store"));
     scratch.run("status").refused(3, &["store: not there", &advised]);
     scratch.enroll("alice", "phone", SECRET);
@@ -127,7 +127,7 @@ fn files_that_are_missing_or_wrong_have_their_own_exit_code() {
 
 #[test]
 fn a_reset_its_bypass_code_and_where_failures_came_from_are_shown() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     scratch.run("unlock alice --reset-state").expect(0);
     scratch.change_state("alice", |_, state| {

@@ -4,18 +4,18 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::process::{Child, Stdio};
 
+use mfa_chain::verifier::time::UnixTime;
 use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, tcgetattr};
-use pam_mfa_chain::verifier::time::UnixTime;
 
 use super::failed::failed;
-use super::scratch::{Finished, SECRET, Scratch, now, totp};
+use super::scratch::{Finished, SECRET, ScratchHost, now, totp};
 
 #[test]
 fn yes_and_nothing_else_confirms() {
     for (typed, code, left) in [("yes\n", 0, 0), ("y\n", 4, 1), ("no\n", 4, 1), ("\n", 4, 1), ("\x04", 4, 1)]
     {
-        let scratch = Scratch::new();
+        let scratch = ScratchHost::new();
         scratch.enroll("alice", "phone", SECRET);
         let (mut keyboard, child) = start(&scratch, &["revoke", "alice"]);
         keyboard.write_all(typed.as_bytes()).expect("type");
@@ -28,7 +28,7 @@ fn yes_and_nothing_else_confirms() {
 
 #[test]
 fn a_code_is_asked_for_on_the_terminal_and_not_shown() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let path = scratch.write("given", SECRET);
     let (mut keyboard, child) =
         start(&scratch, &["enroll", "alice", "phone", "--unknown-user", "--secret-file", &path]);
@@ -43,7 +43,7 @@ fn a_code_is_asked_for_on_the_terminal_and_not_shown() {
 
 #[test]
 fn an_interrupt_cancels_and_leaves_a_terminal_that_shows_typing() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let path = scratch.write("given", SECRET);
     let (mut keyboard, child) =
         start(&scratch, &["enroll", "alice", "phone", "--unknown-user", "--secret-file", &path]);
@@ -56,10 +56,10 @@ fn an_interrupt_cancels_and_leaves_a_terminal_that_shows_typing() {
     scratch.run("status alice").expect(1);
 }
 
-/// The words are the same; a pipe, a dumb terminal and whoever says `NO_COLOR` get nothing but them.
+/// The words are the same; a pipe, a dumb terminal and `NO_COLOR` get nothing but them.
 #[test]
 fn status_and_check_are_coloured_on_a_terminal_alone() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     scratch.change_state("alice", |_, state| {
         state.failures.strangers = failed(50, UnixTime::from_seconds(now()));
@@ -78,7 +78,7 @@ fn status_and_check_are_coloured_on_a_terminal_alone() {
 }
 
 /// What the command writes to a terminal.
-fn shown_on_a_terminal(scratch: &Scratch, arguments: &str, variables: &[(&str, &str)]) -> String {
+fn shown_on_a_terminal(scratch: &ScratchHost, arguments: &str, variables: &[(&str, &str)]) -> String {
     let terminal = openpty(None, None).expect("pseudo-terminal");
     let mut command = scratch.command(super::scratch::BINARY);
     command
@@ -95,7 +95,7 @@ fn shown_on_a_terminal(scratch: &Scratch, arguments: &str, variables: &[(&str, &
 }
 
 /// Starts the command with a terminal as standard input and controlling terminal; returns the other end.
-fn start(scratch: &Scratch, arguments: &[&str]) -> (File, Child) {
+fn start(scratch: &ScratchHost, arguments: &[&str]) -> (File, Child) {
     let terminal = openpty(None, None).expect("pseudo-terminal");
     let mut command = scratch.command("setsid");
     // The first argument of setsid: make standard input the controlling terminal.

@@ -1,20 +1,20 @@
-//! `unlock`: waits lifted, lost states made anew.
+//! `unlock`: waits are lifted and lost states replaced.
 
-use pam_mfa_chain::verifier::recovery::{RecoveryCode, RecoveryHash};
-use pam_mfa_chain::verifier::time::UnixTime;
-use pam_mfa_chain::verifier::username::Username;
+use mfa_chain::verifier::otp::{RecoveryCode, RecoveryHash};
+use mfa_chain::verifier::time::UnixTime;
+use mfa_chain::verifier::username::Username;
 
 use super::failed::failed;
-use super::scratch::{OTHER_SECRET, SECRET, Scratch, hotp, now};
+use super::scratch::{OTHER_SECRET, SECRET, ScratchHost, hotp, now};
 
 #[test]
 fn failures_are_forgotten_and_used_codes_stay_used() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     let now = UnixTime::from_seconds(now());
     scratch.change_state("alice", |record, state| {
         state.failures.strangers = failed(50, now);
-        state.burn(record.credentials().first().expect("credential"), 5, now);
+        state.mark_used(record.credentials().first().expect("credential"), 5, now);
     });
     assert_ne!(scratch.status("alice")["wait_seconds"], 0);
     let facts = scratch.run("unlock alice --json").expect(0).json();
@@ -27,7 +27,7 @@ fn failures_are_forgotten_and_used_codes_stay_used() {
 
 #[test]
 fn a_damaged_state_is_told_and_made_anew_on_demand_alone() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     scratch.enroll("alice", "token", OTHER_SECRET);
     scratch.run("recovery alice --count 2").expect(0);
@@ -54,7 +54,7 @@ fn bypass_code(text: &str) -> String {
 
 #[test]
 fn a_reset_hands_out_one_bypass_code_that_revoking_everything_takes_back() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     let text = scratch.run("unlock alice --reset-state").expect(0).stdout;
     let code = RecoveryCode::parse(bypass_code(&text).as_bytes()).expect("of the shape of a recovery code");
@@ -76,7 +76,7 @@ fn a_reset_hands_out_one_bypass_code_that_revoking_everything_takes_back() {
 
 #[test]
 fn a_record_that_is_discarded_takes_its_bypass_code_along() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     scratch.run("unlock alice --reset-state").expect(0);
     std::fs::write(scratch.path("store/secrets/alice.toml"), "rubbish").expect("damage");
@@ -87,7 +87,7 @@ fn a_record_that_is_discarded_takes_its_bypass_code_along() {
 
 #[test]
 fn who_has_nothing_enrolled_any_more_gets_no_bypass_code() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     scratch.run("revoke alice --yes").expect(0);
     let text = scratch.run("unlock alice --reset-state").expect(0).stdout;
@@ -98,7 +98,7 @@ fn who_has_nothing_enrolled_any_more_gets_no_bypass_code() {
 
 #[test]
 fn a_token_of_a_fixed_secret_counts_again_once_it_is_proven_anew() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "token", SECRET);
     scratch.run("unlock alice --reset-state").expect(0);
     let lowest = || {
@@ -119,7 +119,7 @@ fn a_token_of_a_fixed_secret_counts_again_once_it_is_proven_anew() {
 
 #[test]
 fn who_has_enrolled_nothing_is_refused() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.run("unlock alice").refused(3, &["store: not there"]);
     scratch.enroll("alice", "phone", SECRET);
     scratch.run("unlock bob").refused(1, &["`bob` has enrolled nothing"]);

@@ -1,18 +1,22 @@
 //! The command line itself: help, completions, what is refused.
 
-use super::scratch::{BINARY, SECRET, Scratch, run_bare};
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt, chown, symlink};
+use std::process::Command;
+
+use super::scratch::{BINARY, SECRET, ScratchHost, feed, run_bare};
 
 #[test]
 fn enroll_has_two_spellings() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let path = scratch.write("given", SECRET);
-    scratch.run(&format!("enrol root phone --no-confirm --secret-file {path}")).expect(0);
+    scratch.run(&format!("enroll root phone --no-confirm --secret-file {path}")).expect(0);
     assert!(scratch.secret_file("root").contains("id = \"phone\""));
 }
 
 #[test]
 fn a_wrong_command_line_ends_with_2() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     for line in [
         "",
         "enrolle alice phone",
@@ -32,7 +36,7 @@ fn a_wrong_command_line_ends_with_2() {
 
 #[test]
 fn help_names_every_command_and_exit_code() {
-    let help = Scratch::new().run("--help").expect(0).stdout;
+    let help = ScratchHost::new().run("--help").expect(0).stdout;
     for word in [
         "init",
         "enroll",
@@ -57,17 +61,19 @@ fn help_names_every_command_and_exit_code() {
 
 #[test]
 fn completions_are_made_for_each_shell() {
-    for (shell, mark) in
-        [("bash", "complete -F"), ("zsh", "#compdef mfa-chain"), ("fish", "complete -c mfa-chain")]
-    {
+    for (shell, mark) in [
+        ("bash", "-F _clap_complete_mfa_chain mfa-chain"),
+        ("zsh", "#compdef mfa-chain"),
+        ("fish", "--command mfa-chain"),
+    ] {
         let script = run_bare(&format!("completions {shell}")).expect(0).stdout;
-        assert!(script.contains(mark) && script.contains("secret-file"), "{shell}");
+        assert!(script.contains(mark), "{shell}");
     }
 }
 
 #[test]
 fn a_reader_that_goes_away_is_no_panic() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     // Gone before the command begins, so that it always meets the closed pipe.
     let (reader, writer) = std::io::pipe().expect("a pipe");
@@ -82,7 +88,7 @@ fn a_reader_that_goes_away_is_no_panic() {
 
 #[test]
 fn a_full_disk_under_the_output_is_told() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     scratch.enroll("alice", "phone", SECRET);
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
     let output = scratch.command(BINARY).arg("status").stdout(full).output().expect("run");
@@ -94,7 +100,7 @@ fn a_full_disk_under_the_output_is_told() {
 /// As printed, an advised command works, also where a path or a name holds blanks.
 #[test]
 fn an_advised_command_is_quoted_for_the_shell() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let folder = scratch.path("a folder");
     std::fs::create_dir(&folder).expect("a folder");
     let policy = folder.join("policy.toml");
@@ -127,7 +133,7 @@ fn an_advised_command_is_quoted_for_the_shell() {
 
 #[test]
 fn a_store_is_made_once_and_left_alone_then() {
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     let told = scratch.run("init").expect(0).stdout;
     assert!(told.contains("users with a record: 0"), "{told}");
     scratch.enroll("alice", "phone", SECRET);
@@ -143,7 +149,7 @@ fn a_store_is_made_once_and_left_alone_then() {
     scratch.run("init").refused(3, &["others may write"]);
 }
 
-/// An option that would change nothing is a mistake of whoever typed it.
+/// An option that would change nothing is a mistake, and is refused.
 #[test]
 fn global_options_that_a_command_ignores_are_refused() {
     let run = |line: &str| {
@@ -164,6 +170,72 @@ fn global_options_that_a_command_ignores_are_refused() {
         assert!(told.contains(option) && told.contains("nothing"), "{line}: {told}");
     }
     assert_eq!(run("completions bash").0, Some(0));
-    let scratch = Scratch::new();
+    let scratch = ScratchHost::new();
     assert_eq!(run(&format!("odds --json --policy {}", scratch.path_text("policy.toml"))).0, Some(0));
+}
+
+/// An escape sequence of a name could clear the screen, and a line end write a verdict of its own.
+#[test]
+fn names_of_others_reach_no_terminal_as_they_are() {
+    let scratch = ScratchHost::new();
+    let hostile = "eve\u{1b}[2J\nverdict  granted";
+    scratch.enroll("alice", "phone", SECRET);
+    let lines: [&[&str]; 5] = [
+        &["explain", hostile, "--service", "sshd"],
+        &["explain", "alice", "--service", hostile],
+        &["explain", "alice", "--service", "sshd", "--rhost", hostile, "--tty", hostile, "--group", hostile],
+        &["try", hostile, "--service", "sshd", "--answers", "/dev/null"],
+        &[
+            "try",
+            "alice",
+            "--service",
+            "sshd",
+            "--rhost",
+            hostile,
+            "--tty",
+            hostile,
+            "--answers",
+            "/dev/null",
+        ],
+    ];
+    for line in lines {
+        let finished = feed(scratch.command(BINARY).args(line), "");
+        for text in [&finished.stdout, &finished.stderr] {
+            assert!(!text.chars().any(|letter| letter.is_control() && letter != '\n'), "{finished:?}");
+            assert!(!text.lines().any(|line| line == "verdict  granted"), "{finished:?}");
+        }
+    }
+    let unknown = ["enroll", "--unknown-user", hostile, "phone", "--no-confirm", "--qr", "none"];
+    feed(scratch.command(BINARY).args(unknown), "").expect(0);
+    for line in ["status", "check"] {
+        let finished = scratch.run(line);
+        assert!(finished.stdout.contains("eve\\u{1b}[2J\\nverdict"), "{finished:?}");
+        assert!(!finished.stdout.contains('\u{1b}'), "{finished:?}");
+    }
+}
+
+#[test]
+fn every_folder_above_a_relative_path_is_checked_too() {
+    assert!(nix::unistd::geteuid().is_root(), "only root can give a folder away: run the tests as root");
+    let scratch = ScratchHost::new();
+    scratch.enroll("root", "phone", SECRET);
+    let top = scratch.path("store").canonicalize().expect("the store").parent().expect("above").to_owned();
+    let (here, deep) = (top.join("here"), top.join("here/deep"));
+    fs::DirBuilder::new().mode(0o755).recursive(true).create(&deep).expect("folders");
+    fs::rename(top.join("store"), deep.join("store")).expect("moved");
+    symlink("deep", here.join("link")).expect("a link");
+    let run = |store: &str| {
+        let mut command = Command::new(BINARY);
+        command.current_dir(&here).args(["--policy", "../policy.toml", "--store", store, "status", "root"]);
+        feed(&mut command, "")
+    };
+    for store in ["deep/store", "./deep/../deep/store", "link/store"] {
+        run(store).expect(0);
+        for folder in [&top, &here, &deep] {
+            chown(folder, Some(65534), None).expect("given away");
+            let told = format!("{}: not safe to use: it belongs to uid 65534", folder.display());
+            run(store).refused(3, &[&told]);
+            chown(folder, Some(0), None).expect("taken back");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 """Fixtures: the private machine made by `tests/e2e/run`, set back before each test."""
 
 import re
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +25,8 @@ def pytest_sessionstart():
     # These tests rewrite /etc: a bare `pytest` on a real machine must not get that far.
     if not Path("/run/mfa-chain-e2e").exists():
         pytest.exit("start these tests with tests/e2e/run", returncode=2)
+    # Where the tests run in the background, ^C is ignored, and each child would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -69,22 +72,22 @@ def ledger(log):
 
 
 @pytest.fixture
-def enrol(ledger):
-    """Enrols a user in both factors through the command, and returns the two tokens."""
+def enroll(ledger):
+    """Enrolls a user in both factors through the command, and returns the two tokens."""
 
-    def enrol_both(user, phone=TotpToken):
+    def enroll_both(user, phone=TotpToken):
         tokens = SimpleNamespace(phone=phone(ledger), token=TotpToken(ledger))
-        command.enrol(user, "phone", tokens.phone)
-        command.enrol(user, "token", tokens.token)
+        command.enroll(user, "phone", tokens.phone)
+        command.enroll(user, "token", tokens.token)
         return tokens
 
-    return enrol_both
+    return enroll_both
 
 
 @pytest.fixture
-def alice(enrol):
+def alice(enroll):
     """alice's two tokens, both time-based."""
-    return enrol("alice")
+    return enroll("alice")
 
 
 @pytest.fixture
@@ -104,6 +107,18 @@ def terminal():
     yield start
     for each in started:
         each.close()
+
+
+@pytest.fixture
+def login(terminal):
+    """A login through the stack of `mfa-test`: whether the user is let in. `under` is a program that runs it, with words."""
+
+    def start(*exchanges, user="alice", under=()):
+        pamtester = terminal([*under, "pamtester", "mfa-test", user, "authenticate"])
+        pamtester.dialogue(*exchanges)
+        return pamtester.ends() == 0
+
+    return start
 
 
 @pytest.fixture(scope="session")

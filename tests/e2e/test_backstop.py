@@ -105,9 +105,9 @@ def as_cron_calls_it():
     return subprocess.run(run, stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
 
-def test_sudo_without_a_password_passes_where_a_rule_exempts_it(enrol, log):
+def test_sudo_without_a_password_passes_where_a_rule_exempts_it(enroll, log):
     pam.write_service("sudo", MODULE, account=[MODULE])
-    enrol("bob")
+    enroll("bob")
     before = policy.files_of_store()
     refused = sudo_of_bob()
     assert (refused.returncode, refused.stdout) == (1, "")

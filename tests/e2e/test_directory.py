@@ -11,7 +11,7 @@ from machine.events import expect_events
 from machine.policy import PHONE_FIRST, TOKEN_SECOND
 
 SPELLINGS = Path("/run/nss-spellings")
-DOWN = Path("/run/nss-down")
+DOWN, MEMBERS = Path("/run/nss-down"), Path("/run/nss-members")
 NSSWITCH = Path("/etc/nsswitch.conf")
 ROLL_OUT = policy.TWO_TOTP.replace("required_steps", 'unenrolled = "exempt"\nuntil = 2099-12-31\nrequired_steps', 1)
 
@@ -19,7 +19,7 @@ ROLL_OUT = policy.TWO_TOTP.replace("required_steps", 'unenrolled = "exempt"\nunt
 @pytest.fixture(scope="session")
 def nss_module(tmp_path_factory):
     """An NSS module that stands for SSSD, winbind or nslcd with names that know no case."""
-    source = Path(__file__).parent.parent / "stage" / "nss_spellings.c"
+    source = Path(__file__).parent.parent / "pam_sandbox" / "nss_spellings.c"
     built = tmp_path_factory.mktemp("nss") / "libnss_spellings.so.2"
     subprocess.run(["cc", "-Wall", "-Werror", "-shared", "-fPIC", "-o", built, source], check=True)
     return built
@@ -40,8 +40,8 @@ def directory(nss_module):
     SPELLINGS.write_text("".join(f"{typed} alice {uid}\n" for typed in ("ALICE", "alice@example.org")))
     yield SPELLINGS
     NSSWITCH.write_text(before)
-    SPELLINGS.unlink()
-    DOWN.unlink(missing_ok=True)
+    for file in (SPELLINGS, DOWN, MEMBERS):
+        file.unlink(missing_ok=True)
 
 
 def test_another_spelling_of_an_enrolled_account_needs_the_codes_in_a_roll_out(sshd, alice, directory, log):
@@ -67,7 +67,7 @@ def test_a_rule_that_denies_an_account_denies_every_spelling(sshd, alice, direct
     assert sum("verdict=deny" in line and "reason=rule" in line for line in log.lines()) == 3
 
 
-def test_an_enrolment_under_another_spelling_is_the_accounts(alice, directory):
+def test_an_enrollment_under_another_spelling_is_the_accounts(alice, directory):
     told = command.run("status", "ALICE", "--json")
     assert '"user":"alice"' in told
     command.run("recovery", "alice@example.org")
@@ -127,24 +127,59 @@ def test_a_group_larger_than_any_buffer_is_looked_into(sshd, alice, log):
         group.write_text(before)
 
 
-def test_a_directory_that_is_down_is_told_from_a_group_that_does_not_exist(sshd, alice, directory, log):
-    server = sshd()
-    policy.write(f'{policy.TWO_TOTP}[[rules]]\ngroups = ["admins"]\naction = "deny"\n')
-    login = server.login("alice")
-    login.dialogue((PHONE_FIRST, alice.phone.code()), (TOKEN_SECOND, alice.token.code()))
-    assert login.ends() == 0
+ADMINS = "staff-admins:x:9100:\n"
+STRICTER = (
+    policy.TWO_TOTP.replace("required_steps = 2", "required_steps = 1")
+    + '[chains.admin]\nrequired_steps = 2\n[[rules]]\ngroups = ["staff-admins"]\nchain = "admin"\n'
+)
+
+
+@pytest.fixture
+def admins(directory):
+    """A group of this host that the directory says alice is in."""
+    group = Path("/etc/group")
+    before = group.read_text()
+    group.write_text(before + ADMINS)
+    MEMBERS.write_text("alice 9100\n")
+    yield
+    group.write_text(before)
+
+
+def test_a_member_by_the_directory_is_asked_the_stricter_chain_and_never_the_other(alice, admins, login, log):
+    policy.write(STRICTER)
+    assert login((PHONE_FIRST, alice.phone.code()), (TOKEN_SECOND, alice.token.code()))
     DOWN.touch()
-    login = server.login("alice")
-    assert login.ends() == 255
+    assert not login()
+    silent = log.wait_for(r"reason=accounts", count=1)
+    assert "Connection refused" in silent[0]
+
+
+@pytest.mark.parametrize("more, expected", [("", False), ('unlisted_groups = "deny"\n', False), ('unlisted_groups = "skip"\n', True)])
+def test_a_group_that_nobody_lists_denies_unless_the_rule_skips_it(alice, login, log, more, expected):
+    policy.write(f'{policy.TWO_TOTP}[[rules]]\ngroups = ["no-such"]\n{more}action = "deny"\n')
+    codes = ((PHONE_FIRST, alice.phone.code()), (TOKEN_SECOND, alice.token.code())) if expected else ()
+    assert login(*codes) is expected
+    if not expected:
+        log.wait_for(r"reason=accounts detail=\"the rule in line \d+: the system lists no group `no-such`")
+    told = subprocess.run(["mfa-chain", "check"], capture_output=True, text=True).stdout
+    assert "this host lists no group `no-such`" in told
+    assert ("every login that comes to this rule is denied" in told) is not expected
+
+
+def test_a_directory_that_is_down_is_told_from_a_group_that_does_not_exist(alice, directory, login, log):
+    policy.write(f'{policy.TWO_TOTP}[[rules]]\ngroups = ["admins"]\nunlisted_groups = "skip"\naction = "deny"\n')
+    assert login((PHONE_FIRST, alice.phone.code()), (TOKEN_SECOND, alice.token.code()))
+    DOWN.touch()
+    assert not login()
     silent = [line for line in log.lines() if "reason=accounts" in line]
     assert silent and "looking up the group `admins`: Connection refused" in silent[-1]
     told = subprocess.run(["mfa-chain", "check"], capture_output=True, text=True).stdout
     assert "the group `admins` could not be looked up: Connection refused" in told
 
 
-def test_a_name_with_capitals_and_accents_is_enrolled_and_logs_in(terminal, enrol, directory):
+def test_a_name_with_capitals_and_accents_is_enrolled_and_logs_in(terminal, enroll, directory):
     directory.write_text(f"{directory.read_text()}Zoë Zoë 7001\n")
-    zoe = enrol("Zoë")
+    zoe = enroll("Zoë")
     assert Path(policy.STORE, "secrets", "Zoë.toml").exists()
     done = subprocess.run(
         ["mfa-chain", "try", "Zoë", "--service", "sshd", "--answers", "-"],

@@ -1,4 +1,4 @@
-"""Exempt logins in a roll-out: a key or a password is shown, or nobody gets in. bob never enrols."""
+"""Exempt logins in a roll-out: a key or a password is shown, or nobody gets in. bob never enrolls."""
 
 import pytest
 
@@ -26,6 +26,23 @@ def bob_key(people, tmp_path_factory):
     return accounts.authorise_key("bob", tmp_path_factory.mktemp("keys"))
 
 
+OBSERVED = f"{policy.TWO_TOTP}[[rules]]\nservices = ['sshd']\naction = 'observe'\nuntil = 2999-12-31\n"
+
+
+def test_observed_logins_need_the_password_alone_and_the_log_says_who_could_have_passed(sshd, log):
+    policy.write(OBSERVED)
+    stack(PAM_UNIX, MODULE)
+    server = sshd()
+    for user, could_pass in (("alice", "yes"), ("bob", "no")):
+        login = server.login(user)
+        login.dialogue(("Password:", PASSWORD))
+        assert login.ends() == 0
+        log.wait_for(rf"event=verdict user={user} .*reason=observe chain=default rule=1 could_pass={could_pass}")
+    login = server.login("bob")
+    login.dialogue(("Password:", "not the password"))
+    assert login.ends() == 255
+
+
 def stack(*auth):
     """The stack of sshd, with the backstop."""
     pam.write_service("sshd", *auth, account=[MODULE])
@@ -39,7 +56,7 @@ def test_a_key_lets_an_exempt_user_in_where_the_module_stands_alone(sshd, bob_ke
     log.wait_for(r"\(sshd:auth\): event=exempt user=bob .*by=publickey")
 
 
-def test_in_a_roll_out_the_first_login_may_come_before_the_first_enrolment(sshd, bob_key, log):
+def test_in_a_roll_out_the_first_login_may_come_before_the_first_enrollment(sshd, bob_key, log):
     policy.empty_store()
     stack(BY_KEY)
     server = sshd(AuthenticationMethods=KEY_AND_CODES)
@@ -109,7 +126,7 @@ def test_a_variable_of_another_program_is_no_key(terminal, log):
         claimed = "SSH_AUTH_INFO_0=publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI"
         tester = terminal(["pamtester", "-E", claimed, service, "bob", "authenticate"])
         assert tester.ends() == 1, tester.text()
-        log.wait_for(rf"\({service}:auth\): event=exempt user=bob .*by=other-lines detail=.*counts in sshd alone")
+        log.wait_for(rf"\({service}:auth\): event=exempt user=bob .*by=other-lines detail=.*counts only in sshd")
 
 
 def test_a_home_folder_shows_no_key(sshd, log):

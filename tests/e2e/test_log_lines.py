@@ -1,4 +1,4 @@
-"""What the log says of a broken file: its path, what is wrong with it, and the command that mends it."""
+"""What the log says of a broken file: its path, what is wrong with it, and the command that repairs it."""
 
 import os
 import re
@@ -12,18 +12,6 @@ from machine.policy import FILE, PHONE_FIRST, STORE, TOKEN_SECOND
 STATE, SECRETS = STORE / "state" / "alice", STORE / "secrets" / "alice.toml"
 LINE = r'\(mfa-test:auth\): event=verdict user=alice .*verdict=deny reason={reason} detail="(?P<detail>.*)"'
 COMMAND = re.compile("`([^`]*)`")
-
-
-@pytest.fixture
-def login(terminal):
-    """A login of alice through the module alone; `ends` says whether she is let in."""
-
-    def start(*exchanges, under=()):
-        pamtester = terminal([*under, "pamtester", "mfa-test", "alice", "authenticate"])
-        pamtester.dialogue(*exchanges)
-        return pamtester.ends() == 0
-
-    return start
 
 
 def right(alice):
@@ -103,35 +91,35 @@ def test_the_log_names_a_lost_state_and_the_command_that_makes_it_anew(
     said = detail(log, "store")
     assert said.startswith(f"{STATE}: ")
     assert what in said
-    mend = COMMAND.search(said)[1]
-    assert mend == "mfa-chain unlock --reset-state alice"
-    mended = subprocess.run(mend, shell=True, check=True, capture_output=True, text=True)
+    repair = COMMAND.search(said)[1]
+    assert repair == "mfa-chain unlock --reset-state alice"
+    repaired = subprocess.run(repair, shell=True, check=True, capture_output=True, text=True)
     # Codes of the present may have been used before the loss, so they are refused, and that alone.
     assert not login((PHONE_FIRST, alice.phone.code()))
     log.wait_for(r"\(mfa-test:auth\): event=step user=alice .*outcome=voided")
     assert re.search(r"codes are void since the login state was reset at .* UTC, until .* UTC", detail(log, "voided"))
-    bypass = ledger.note(re.search(r"^Bypass code  (\S+)$", mended.stdout, re.M)[1])
+    bypass = ledger.note(re.search(r"^Bypass code  (\S+)$", repaired.stdout, re.M)[1])
     assert login((PHONE_FIRST, bypass), (TOKEN_SECOND, bypass))
     log.wait_for(r"\(mfa-test:auth\): event=step user=alice .*step=2 .*outcome=accepted by=bypass-code")
     assert not login((PHONE_FIRST, bypass))
 
 
-def test_the_log_names_lost_secrets_and_the_command_that_enrols_anew(login, alice, enrol, log):
+def test_the_log_names_lost_secrets_and_the_command_that_enrolls_anew(login, alice, enroll, log):
     SECRETS.unlink()
     assert not login()
     said = detail(log, "store")
     assert said.startswith(f"{SECRETS}: not there; the secret file is gone")
     assert COMMAND.search(said)[1] == "mfa-chain enroll USER FACTOR"
-    assert login(*right(enrol("alice")))
+    assert login(*right(enroll("alice")))
 
 
-def test_the_log_names_a_missing_store_and_the_command_that_makes_it(login, enrol, log):
+def test_the_log_names_a_missing_store_and_the_command_that_makes_it(login, enroll, log):
     STORE.rmdir()
     assert not login()
     said = detail(log, "store")
     assert said.startswith(f"{STORE}: not there")
     assert COMMAND.search(said)[1] == "mfa-chain enroll USER FACTOR"
-    assert login(*right(enrol("alice")))
+    assert login(*right(enroll("alice")))
 
 
 @pytest.fixture
@@ -142,9 +130,9 @@ def file_system_of_its_own():
 
 
 def test_the_log_names_a_read_only_store_and_the_command_that_mends_it(
-    file_system_of_its_own, login, enrol, log
+    file_system_of_its_own, login, enroll, log
 ):
-    alice = enrol("alice")
+    alice = enroll("alice")
     subprocess.run(["mount", "-o", "remount,ro", STORE], check=True)
     assert not login()
     said = detail(log, "store")

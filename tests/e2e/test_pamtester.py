@@ -71,18 +71,18 @@ def test_an_empty_answer_denies(granted, alice):
     assert not granted((PHONE_FIRST, ""))
 
 
-def test_a_counter_based_code_grants_and_its_counter_moves(granted, enrol):
+def test_a_counter_based_code_grants_and_its_counter_moves(granted, enroll):
     policy.write(policy.HOTP_THEN_TOTP)
-    alice = enrol("alice", phone=HotpToken)
+    alice = enroll("alice", phone=HotpToken)
     first, second = alice.phone.code(), alice.phone.code()
     assert granted((PHONE_FIRST, first), (TOKEN_SECOND, alice.token.code()))
     assert not granted((PHONE_FIRST, first))
     assert granted((PHONE_FIRST, second), (TOKEN_SECOND, alice.token.code()))
 
 
-def test_a_counter_based_code_further_on_grants_and_those_skipped_do_not(granted, enrol):
+def test_a_counter_based_code_further_on_grants_and_those_skipped_do_not(granted, enroll):
     policy.write(policy.HOTP_THEN_TOTP)
-    alice = enrol("alice", phone=HotpToken)
+    alice = enroll("alice", phone=HotpToken)
     skipped, further_on = alice.phone.code(), alice.phone.code()
     assert granted((PHONE_FIRST, further_on), (TOKEN_SECOND, alice.token.code()))
     assert not granted((PHONE_FIRST, skipped))

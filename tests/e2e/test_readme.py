@@ -35,7 +35,7 @@ def server(sshd):
 @pytest.fixture
 def phone(ledger):
     token = TotpToken(ledger)
-    command.enrol("alice", "phone", token)
+    command.enroll("alice", "phone", token)
     return token
 
 

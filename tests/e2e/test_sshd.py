@@ -100,9 +100,9 @@ def test_unknown_unenrolled_and_mistaken_users_see_the_same_and_are_denied(sshd,
 
 
 def test_root_is_refused_under_prohibit_password_without_charge_and_without_spending_codes(
-    sshd, enrol, terminal
+    sshd, enroll, terminal
 ):
-    root = enrol("root")
+    root = enroll("root")
     before = command.failures("root")
     phone, token = root.phone.code(), root.token.code()
     # sshd swaps what root types for junk of the same length, so the module cannot say yes.
@@ -125,8 +125,8 @@ def test_root_is_refused_under_prohibit_password_without_charge_and_without_spen
         ("alice", {"DenyUsers": "alice"}),
     ],
 )
-def test_what_a_barred_user_types_is_not_charged(sshd, enrol, log, user, options, typed):
-    enrol(user)
+def test_what_a_barred_user_types_is_not_charged(sshd, enroll, log, user, options, typed):
+    enroll(user)
     before = policy.files_of_store()
     login = sshd(**options).login(user)
     login.dialogue((PHONE_FIRST, typed))
@@ -138,17 +138,17 @@ def test_what_a_barred_user_types_is_not_charged(sshd, enrol, log, user, options
 
 
 @pytest.mark.parametrize(("user", "options"), [("root", {"PermitRootLogin": "yes"}), ("alice", {})])
-def test_a_wrong_code_of_a_user_who_may_log_in_is_charged(sshd, enrol, user, options):
-    tokens = enrol(user)
+def test_a_wrong_code_of_a_user_who_may_log_in_is_charged(sshd, enroll, user, options):
+    tokens = enroll(user)
     login = sshd(**options).login(user)
     login.dialogue((PHONE_FIRST, tokens.phone.wrong_code()))
     assert login.ends() == 255
     assert command.failures(user) == 1
 
 
-def test_what_an_unknown_user_types_is_charged_to_nobody_else(sshd, enrol, log):
+def test_what_an_unknown_user_types_is_charged_to_nobody_else(sshd, enroll, log):
     for user in ("alice", "root"):
-        enrol(user)
+        enroll(user)
     before = policy.files_of_store()
     login = sshd().login("nobody-of-that-name")
     login.dialogue((PHONE_FIRST, "012345"))
@@ -163,8 +163,8 @@ def changed_since(before):
     return {path for path in after if after[path] != before[path]}
 
 
-def test_root_logs_in_with_codes_where_root_may(sshd, enrol):
-    root = enrol("root")
+def test_root_logs_in_with_codes_where_root_may(sshd, enroll):
+    root = enroll("root")
     login = sshd(PermitRootLogin="yes").login("root")
     login.dialogue((PHONE_FIRST, root.phone.code()), (TOKEN_SECOND, root.token.code()))
     assert login.ends() == 0

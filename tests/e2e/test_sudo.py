@@ -58,6 +58,19 @@ def test_an_interrupt_at_the_prompt_denies_and_is_not_charged(alice, sudo):
     assert command.failures("alice") == before
 
 
+def test_a_prompt_of_the_command_line_hides_the_labels(alice, terminal):
+    sudo = terminal(["sudo", "-p", "Which one? ", "id", "-un"], user="alice")
+    sudo.dialogue(("Which one? ", alice.phone.code()), ("Which one? ", alice.token.code()))
+    assert sudo.ends() == 0
+    assert "step" not in sudo.text()
+
+
+def test_a_prompt_of_the_environment_leaves_the_labels(alice, terminal):
+    sudo = terminal(["env", "SUDO_PROMPT=Which one? ", *AS_ROOT], user="alice")
+    sudo.dialogue((PHONE_FIRST, alice.phone.code()), (TOKEN_SECOND, alice.token.code()))
+    assert sudo.ends() == 0
+
+
 def test_two_lines_from_a_pipe_answer_the_two_steps(alice):
     done = sudo_from_pipe(f"{alice.phone.code()}\n{alice.token.code()}\n")
     assert (done.returncode, done.stdout) == (0, "root\n")

@@ -1,8 +1,8 @@
 //! A lane in which so many chains have failed.
 #![allow(dead_code)] // each test binary uses its part
 
-use pam_mfa_chain::verifier::failures::{ChainFailures, ChainMark, Lane};
-use pam_mfa_chain::verifier::time::UnixTime;
+use mfa_chain::verifier::state::{ChainFailures, ChainMark, Lane};
+use mfa_chain::verifier::time::UnixTime;
 
 /// `count` failures of some chain, the last one at `last_at`.
 pub fn failed(count: u32, last_at: UnixTime) -> Lane {

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::fault_run::STRICT;
+use crate::pam_sandbox::PamSandbox;
+use crate::pam_sandbox::pam_run::PamRun;
+use crate::pam_sandbox::token::Token;
 use crate::plan::Context;
-use crate::scene::STRICT;
-use crate::stage::Stage;
-use crate::stage::play::Play;
-use crate::stage::token::Token;
 use crate::tally::{Dice, Tally, share_out};
 
 const REPLAYS: &str = "time steps accepted twice or backwards";
@@ -32,22 +32,22 @@ pub fn clock(context: &Context) -> Tally {
 
 /// A host whose clock is set for each login.
 struct Host {
-    stage: Stage,
+    sandbox: PamSandbox,
     fresh: Vec<u8>,
 }
 
 impl Host {
     fn new(context: &Context) -> Self {
-        let stage = Stage::with_policy(POLICY);
-        stage.enrol("alice", &[Token::clock("phone")], None);
-        stage.write_service("strict", &context.module, STRICT);
-        let fresh = stage.take_state("alice");
-        Self { stage, fresh }
+        let sandbox = PamSandbox::with_policy(POLICY);
+        sandbox.enroll("alice", &[Token::clock("phone")], None);
+        sandbox.write_service("strict", &context.module, STRICT);
+        let fresh = sandbox.take_state("alice");
+        Self { sandbox, fresh }
     }
 
     /// Whether `code` lets alice in while the clock stands at `time`.
     fn login(&self, time: u64, code: &str) -> bool {
-        let play = self.stage.play_written("strict").switch("--brief").codes(&[code]);
+        let play = self.sandbox.play_written("strict").switch("--brief").codes(&[code]);
         at(play, time).run_here().report()["codes"]["0"] == 1
     }
 }
@@ -56,7 +56,7 @@ impl Host {
 fn history(host: &mut Host, seed: u64, tally: &mut Tally) {
     let token = Token::clock("phone");
     let mut dice = Dice::new(seed);
-    host.stage.put_state("alice", &host.fresh);
+    host.sandbox.put_state("alice", &host.fresh);
     let (mut last, mut earlier) = (0, Vec::new());
     for _ in 0..LOGINS {
         let replay = !earlier.is_empty() && dice.roll(3) == 0;
@@ -65,7 +65,7 @@ fn history(host: &mut Host, seed: u64, tally: &mut Tally) {
         } else {
             NOON - 7_200 + dice.roll(14_400)
         };
-        let (step, waits) = (time / 30, host.stage.failures("alice") >= 5);
+        let (step, waits) = (time / 30, host.sandbox.failures("alice") >= 5);
         let accepted = host.login(time, &token.code(time));
         let example = format!("history {seed}: step {step} after {last}");
         tally.blame_if(accepted && step <= last, REPLAYS, &example);
@@ -98,7 +98,7 @@ fn throttled_and_set_back(context: &Context) -> Tally {
 }
 
 /// The same run while the clock of the host stands at `time`.
-pub fn at(play: Play<'_>, time: u64) -> Play<'_> {
+pub fn at(play: PamRun<'_>, time: u64) -> PamRun<'_> {
     let play = play.environment("LD_PRELOAD", libfaketime().to_str().expect("UTF-8"));
     let play = play.environment("FAKETIME", &time.to_string()).environment("FAKETIME_FMT", "%s");
     play.environment("TZ", "UTC").environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")

@@ -10,10 +10,10 @@ use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use serde::Deserialize;
 
 use crate::clock;
+use crate::fault_run::STRICT;
+use crate::pam_sandbox::PamSandbox;
+use crate::pam_sandbox::token::Token;
 use crate::plan::Context;
-use crate::scene::STRICT;
-use crate::stage::Stage;
-use crate::stage::token::Token;
 use crate::tally::Tally;
 
 const DIFFERS: &str = "logins of ours that end otherwise";
@@ -70,17 +70,17 @@ pub fn compatibility(context: &Context) -> Tally {
 
 /// The logins of a scenario that end otherwise than it says.
 fn play(context: &Context, scenario: &Scenario, module: &str) -> Vec<String> {
-    let stage = Stage::with_policy(&policy(scenario));
+    let sandbox = PamSandbox::with_policy(&policy(scenario));
     let stack = match module {
-        OURS => enrol(&stage, scenario),
-        "pam_google_authenticator" => google(stage.path(), scenario),
-        "pam_oath" => oath(stage.path(), scenario),
+        OURS => enroll(&sandbox, scenario),
+        "pam_google_authenticator" => google(sandbox.path(), scenario),
+        "pam_oath" => oath(sandbox.path(), scenario),
         other => panic!("no stack for {other}"),
     };
-    stage.write_service("other-module", &context.module, &stack);
+    sandbox.write_service("other-module", &context.module, &stack);
     let mut differ = Vec::new();
     for (number, (time, code, accepted)) in scenario.logins.iter().enumerate() {
-        let login = clock::at(stage.play_written("other-module"), *time).codes(&[code]);
+        let login = clock::at(sandbox.play_written("other-module"), *time).codes(&[code]);
         let ended = login.run_here().code();
         if (ended == 0) != *accepted {
             differ.push(format!("{}, login {}: {ended}", scenario.name, number + 1));
@@ -99,10 +99,10 @@ fn policy(scenario: &Scenario) -> String {
     )
 }
 
-fn enrol(stage: &Stage, scenario: &Scenario) -> String {
+fn enroll(sandbox: &PamSandbox, scenario: &Scenario) -> String {
     let token = if scenario.kind == "totp" { Token::clock("phone") } else { Token::counter("phone") };
     let token = token.with_key(KEY).with_digits(scenario.digits).starting_at(scenario.first);
-    stage.enrol("alice", &[token], None);
+    sandbox.enroll("alice", &[token], None);
     STRICT.to_owned()
 }
 

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
+use crate::fault_run::{self, Answers, Codes, UNSAFE_GRANT};
 use crate::plan::Context;
-use crate::scene::{self, Answers, Codes, UNSAFE_GRANT};
 use crate::tally::Tally;
 use crate::trace;
 
@@ -35,13 +35,13 @@ const TIMES: usize = 1_000;
 pub fn conversations(context: &Context) -> Tally {
     let mut tally = Tally::looking_for(&[UNSAFE_GRANT, CRASHES, GROWTH, CHECKED]);
     for mode in MODES {
-        let stage = scene::stage(context);
-        let pristine = stage.path().join("fresh");
-        std::fs::copy(stage.state_file("alice"), &pristine).expect("the state");
-        let restore = format!("{}:{}", pristine.display(), stage.state_file("alice").display());
+        let sandbox = fault_run::sandbox(context);
+        let pristine = sandbox.path().join("fresh");
+        std::fs::copy(sandbox.state_file("alice"), &pristine).expect("the state");
+        let restore = format!("{}:{}", pristine.display(), sandbox.state_file("alice").display());
         // The first thousand make the process as large as it gets; its memory is looked at after each thousand.
         let jobs = vec![format!("alice\t{mode}"); TIMES + 1_000];
-        let play = stage.play_written("strict").option("--restore", restore);
+        let play = sandbox.play_written("strict").option("--restore", restore);
         let played = play.switch("--brief").switch("--no-times").jobs(&jobs).run_here();
         tally.count += jobs.len() as u64;
         if played.exit != Some(0) || played.reports.len() != 1 {
@@ -66,14 +66,14 @@ pub fn conversations(context: &Context) -> Tally {
 /// Each mode once, and a login that is granted, with every access to memory checked.
 fn under_valgrind(context: &Context, tally: &mut Tally) {
     let codes = Codes::new(1);
-    let stage = scene::stage(context);
+    let sandbox = fault_run::sandbox(context);
     let mut runs: Vec<Vec<String>> = MODES.iter().map(|mode| vec![(*mode).to_owned()]).collect();
     runs.push(codes.answers(Answers::Right, 0).to_vec());
     for answers in runs {
         let mut valgrind = Command::new("valgrind");
         valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--show-leak-kinds=definite"]);
         valgrind.arg("--errors-for-leak-kinds=definite");
-        trace::under(&mut valgrind, &scene::login(&stage, &answers));
+        trace::under(&mut valgrind, &fault_run::login(&sandbox, &answers));
         let output = valgrind.output().expect("valgrind must be installed (apt-get install valgrind)");
         let text = String::from_utf8_lossy(&output.stderr);
         tally.blame_if(output.status.code() == Some(99), CHECKED, &format!("{answers:?}: {text}"));

@@ -1,8 +1,8 @@
 //! F19: rules that deny, with entries that no login can match: who would be denied must not be let in by what follows.
 
+use crate::fault_run::{self, UNSAFE_GRANT};
+use crate::pam_sandbox::TWO_COUNTERS;
 use crate::plan::Context;
-use crate::scene::{self, UNSAFE_GRANT};
-use crate::stage::TWO_COUNTERS;
 use crate::tally::Tally;
 
 /// A key of a rule, and an entry that was meant for alice, who comes through the service `stack` from 192.0.2.7.
@@ -27,12 +27,16 @@ const ENTRIES: [(&str, &str); 15] = [
 pub fn entries(context: &Context) -> Tally {
     let mut tally = Tally::looking_for(&[UNSAFE_GRANT]);
     for (key, entry) in ENTRIES {
-        let stage = scene::stage(context);
-        stage.write_policy(&format!(
+        let sandbox = fault_run::sandbox(context);
+        sandbox.write_policy(&format!(
             "{TWO_COUNTERS}[[rules]]\n{key} = [\"{entry}\"]\naction = \"deny\"\n[[rules]]\naction = \"exempt\"\n"
         ));
-        stage.write_service("stack", &context.module, "auth required MODULE\nauth required pam_permit.so\n");
-        let play = stage.play_written("stack").user("alice").option("--rhost", "192.0.2.7");
+        sandbox.write_service(
+            "stack",
+            &context.module,
+            "auth required MODULE\nauth required pam_permit.so\n",
+        );
+        let play = sandbox.play_written("stack").user("alice").option("--rhost", "192.0.2.7");
         let code = play.answers(&["text:000000"]).run_here().code();
         tally.blame_if(code == 0, UNSAFE_GRANT, &format!("{key} = [\"{entry}\"]"));
         tally.count += 1;

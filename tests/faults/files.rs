@@ -1,15 +1,15 @@
 //! F7: something hostile in the place of every file that is opened.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::fault_run::{self, Answers, Codes, IGNORE, STRICT, UNSAFE_GRANT};
+use crate::pam_sandbox::PamSandbox;
 use crate::plan::Context;
-use crate::scene::{self, Answers, Codes, IGNORE, UNSAFE_GRANT};
-use crate::stage::Stage;
 use crate::tally::{Tally, share_out};
 
 const SLOW: &str = "slower than a second";
@@ -17,6 +17,7 @@ const TOUCHED: &str = "files outside touched";
 const FEWER: &str = "logins with fewer codes";
 const ENDED: &str = "processes ended";
 const ASKED: &str = "not an error of the service";
+const BARRED: &str = "logins kept out by a safe link";
 
 /// What is put there; it gets the file's path and a copy of the good one beside.
 type Hostile = (&'static str, fn(&Path, &Path));
@@ -68,7 +69,7 @@ const TARGETS: [&str; 4] = ["policy", "secrets", "state", "decoys"];
 
 pub fn files(context: &Context) -> Tally {
     let codes = Codes::new(1);
-    let mut tally = Tally::looking_for(&[UNSAFE_GRANT, FEWER, IGNORE, SLOW, TOUCHED, ASKED, ENDED]);
+    let mut tally = Tally::looking_for(&[UNSAFE_GRANT, FEWER, IGNORE, SLOW, TOUCHED, ASKED, BARRED, ENDED]);
     let before = checksum(Path::new("/etc"));
     let mut cases = Vec::new();
     for target in TARGETS {
@@ -81,6 +82,7 @@ pub fn files(context: &Context) -> Tally {
             one(context, target, *hostile, &codes, tally);
         },
     ));
+    tally.add(below_links(context, &codes));
     tally.add(exchanged(context, &codes));
     tally.add(cut_and_flipped(context, &codes));
     tally.blame_if(checksum(Path::new("/etc")) != before, TOUCHED, "/etc");
@@ -88,19 +90,19 @@ pub fn files(context: &Context) -> Tally {
 }
 
 fn one(context: &Context, target: &str, (name, put): Hostile, codes: &Codes, tally: &mut Tally) {
-    let stage = scene::stage(context);
+    let sandbox = fault_run::sandbox(context);
     // One of its own for each, since some stay linked to it.
-    let good = |number: usize| stage.path().join(format!("good-{number}"));
-    for (number, path) in paths(&stage, target).iter().enumerate() {
+    let good = |number: usize| sandbox.path().join(format!("good-{number}"));
+    for (number, path) in paths(&sandbox, target).iter().enumerate() {
         fs::rename(path, good(number)).expect("the good one");
         put(path, &good(number));
     }
     let look = || (fs::read(good(0)).expect("the good one"), mode_of(&good(0)));
     let before = look();
     let user = if target == "decoys" { "nobody-here" } else { "alice" };
-    let play = stage.play_written("strict").switch("--tell").switch("--brief").user(user);
+    let play = sandbox.play_written("strict").switch("--tell").switch("--brief").user(user);
     let mut login = play.answers(&codes.answers(Answers::Right, 0)).command();
-    let (seen, _) = scene::run(&mut login);
+    let (seen, _) = fault_run::run(&mut login);
     let example = format!("{target}: {name}: {seen:?}");
     tally.blame_if(seen.nanoseconds > 1_000_000_000, SLOW, &example);
     tally.blame_if(seen.code == Some(0), UNSAFE_GRANT, &example);
@@ -108,29 +110,80 @@ fn one(context: &Context, target: &str, (name, put): Hostile, codes: &Codes, tal
     tally.blame_if(seen.code != Some(3), ASKED, &example);
     tally.blame_if(look() != before, TOUCHED, &example);
     // Where the folder is the stage's own, it was moved there.
-    let _ = fs::remove_dir_all(stage.path().with_extension("aside"));
+    let _ = fs::remove_dir_all(sandbox.path().with_extension("aside"));
 }
 
-fn paths(stage: &Stage, target: &str) -> Vec<PathBuf> {
+fn paths(sandbox: &PamSandbox, target: &str) -> Vec<PathBuf> {
     match target {
-        "policy" => vec![stage.policy()],
-        "secrets" => vec![stage.secret_file("alice")],
-        "state" => vec![stage.state_file("alice")],
+        "policy" => vec![sandbox.policy()],
+        "secrets" => vec![sandbox.secret_file("alice")],
+        "state" => vec![sandbox.state_file("alice")],
         _ => {
-            let decoys = fs::read_dir(stage.store().join("decoys")).expect("the decoys");
+            let decoys = fs::read_dir(sandbox.store().join("decoys")).expect("the decoys");
             decoys.map(|entry| entry.expect("an entry").path()).collect()
         }
     }
 }
 
+/// What is done to the folder of a link above the policy or the store, and to the link, and whether they are safe
+/// still.
+type Above = (&'static str, fn(&Path, &Path), bool);
+
+const ABOVE: [Above; 6] = [
+    ("of root in a folder of root", |_, _| (), true),
+    ("of root in a sticky folder", |folder, _| open_to_all(folder, 0o1777), true),
+    ("in a folder of another", |folder, _| chown(folder, Some(4_321), None).expect("an owner"), false),
+    ("in a folder open to all", |folder, _| open_to_all(folder, 0o777), false),
+    ("of another", |_, link| lchown(link, Some(4_321), None).expect("an owner"), false),
+    (
+        "of another in a sticky folder",
+        |folder, link| {
+            open_to_all(folder, 0o1777);
+            lchown(link, Some(4_321), None).expect("an owner");
+        },
+        false,
+    ),
+];
+
+/// A link somewhere above the policy or the store: its owner chooses which one it is.
+fn below_links(context: &Context, codes: &Codes) -> Tally {
+    let mut tally = Tally::default();
+    for (case, change, is_safe) in ABOVE {
+        for target in ["policy", "store"] {
+            let sandbox = fault_run::sandbox(context);
+            let (folder, link) = (sandbox.path().join("folder"), sandbox.path().join("folder/link"));
+            fs::create_dir(&folder).expect("a folder");
+            symlink(sandbox.path().parent().expect("a folder above"), &link).expect("a link");
+            change(&folder, &link);
+            let below = link.join(sandbox.path().file_name().expect("a name"));
+            let place = |it: &str| if it == target { below.as_path() } else { sandbox.path() };
+            let (policy, store) = (place("policy").join("policy.toml"), place("store").join("store"));
+            sandbox.write_service_at("strict", &context.module, STRICT, (&policy, &store));
+            let (seen, _) =
+                fault_run::run(&mut fault_run::login(&sandbox, &codes.answers(Answers::Right, 0)));
+            let example = format!("{target} below a link {case}: {seen:?}");
+            tally.blame_if(is_safe && seen.code != Some(0), BARRED, &example);
+            tally.blame_if(!is_safe && seen.code == Some(0), UNSAFE_GRANT, &example);
+            tally.blame_if(!is_safe && seen.code != Some(3), ASKED, &example);
+            tally.count += 1;
+        }
+    }
+    tally.figure("logins below a link", tally.count);
+    tally
+}
+
+fn open_to_all(folder: &Path, mode: u32) {
+    fs::set_permissions(folder, Permissions::from_mode(mode)).expect("a mode");
+}
+
 /// The state and a link to a copy change places all the time: no login follows the link.
 fn exchanged(context: &Context, codes: &Codes) -> Tally {
     let mut tally = Tally::default();
-    let stage = scene::stage(context);
-    let (state, copy) = (stage.state_file("alice"), stage.path().join("copy"));
+    let sandbox = fault_run::sandbox(context);
+    let (state, copy) = (sandbox.state_file("alice"), sandbox.path().join("copy"));
     fs::copy(&state, &copy).expect("a copy");
-    let fresh = stage.take_state("alice");
-    let (link, aside) = (stage.store().join("state/link"), stage.store().join("state/aside"));
+    let fresh = sandbox.take_state("alice");
+    let (link, aside) = (sandbox.store().join("state/link"), sandbox.store().join("state/aside"));
     symlink(&copy, &link).expect("a link");
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -141,7 +194,8 @@ fn exchanged(context: &Context, codes: &Codes) -> Tally {
             }
         });
         for _ in 0..context.scaled(500) {
-            let (seen, _) = scene::run(&mut scene::login(&stage, &codes.answers(Answers::Right, 0)));
+            let (seen, _) =
+                fault_run::run(&mut fault_run::login(&sandbox, &codes.answers(Answers::Right, 0)));
             let example = format!("exchanged: {seen:?}");
             tally.blame_if(seen.nanoseconds > 1_000_000_000, SLOW, &example);
             tally.blame_if(seen.code == Some(28), IGNORE, &example);
@@ -157,24 +211,25 @@ fn exchanged(context: &Context, codes: &Codes) -> Tally {
 /// The policy and the secrets cut short at every byte, and every file with one bit flipped: nobody gets in
 /// with fewer codes, and a login ends in a code of its own.
 fn cut_and_flipped(context: &Context, codes: &Codes) -> Tally {
-    let stage = scene::stage(context);
-    let cases = spoilt(&stage);
+    let sandbox = fault_run::sandbox(context);
+    let cases = spoilt(&sandbox);
     let make = || {
-        let stage = scene::stage(context);
+        let sandbox = fault_run::sandbox(context);
         let fresh = ["policy", "secrets", "state"].map(|target| {
-            let path = paths(&stage, target).remove(0);
+            let path = paths(&sandbox, target).remove(0);
             let bytes = fs::read(&path).expect("a file");
             (path, bytes)
         });
-        (stage, fresh)
+        (sandbox, fresh)
     };
     let mut tally =
-        share_out(&context.sampled(&cases), make, |(stage, fresh), (target, bytes, name), tally| {
+        share_out(&context.sampled(&cases), make, |(sandbox, fresh), (target, bytes, name), tally| {
             for (path, good) in fresh.iter() {
                 fs::write(path, good).expect("a file");
             }
-            fs::write(&paths(stage, target)[0], bytes).expect("a file");
-            let (seen, output) = scene::run(&mut scene::login(stage, &codes.answers(Answers::Right, 0)));
+            fs::write(&paths(sandbox, target)[0], bytes).expect("a file");
+            let (seen, output) =
+                fault_run::run(&mut fault_run::login(sandbox, &codes.answers(Answers::Right, 0)));
             let example = format!("{target}, {name}: {seen:?}");
             tally.blame_if(seen.code == Some(0) && seen.prompts < 2, FEWER, &example);
             tally.blame_if(seen.code == Some(28), IGNORE, &example);
@@ -187,16 +242,16 @@ fn cut_and_flipped(context: &Context, codes: &Codes) -> Tally {
 /// A file that was spoilt: which one, its bytes, and how.
 type Spoilt = (&'static str, Vec<u8>, String);
 
-fn spoilt(stage: &Stage) -> Vec<Spoilt> {
+fn spoilt(sandbox: &PamSandbox) -> Vec<Spoilt> {
     let mut cases = Vec::new();
     for target in ["policy", "secrets"] {
-        let bytes = fs::read(&paths(stage, target)[0]).expect("a file");
+        let bytes = fs::read(&paths(sandbox, target)[0]).expect("a file");
         cases.extend(
             (0..bytes.len()).map(|length| (target, bytes[..length].to_vec(), format!("cut at {length}"))),
         );
     }
     for target in ["policy", "secrets", "state"] {
-        let bytes = fs::read(&paths(stage, target)[0]).expect("a file");
+        let bytes = fs::read(&paths(sandbox, target)[0]).expect("a file");
         for place in (0..bytes.len()).step_by(bytes.len() / 400 + 1) {
             let mut flipped = bytes.clone();
             flipped[place] ^= 1 << (place % 8);

@@ -3,11 +3,11 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::plan::Context;
-use crate::scene::{
+use crate::fault_run::{
     self, Answers, Codes, Seen, UNCHARGED, UNREADABLE, UNRECORDED, UNSAFE_GRANT, UNTOUCHED, UNUSABLE,
 };
-use crate::stage::Stage;
+use crate::pam_sandbox::PamSandbox;
+use crate::plan::Context;
 use crate::tally::{Dice, Tally, share_out};
 use crate::trace;
 
@@ -28,23 +28,23 @@ pub fn kills(context: &Context) -> Tally {
 
 fn at_every_call(context: &Context, codes: &Codes) -> Tally {
     let mut kills = Vec::new();
-    let (stage, fresh) = place(context);
+    let (sandbox, fresh) = place(context);
     for answers in Answers::ALL {
-        let points = trace::points(&stage, &scene::login(&stage, &codes.answers(answers, 0)));
-        stage.put_state("alice", &fresh);
+        let points = trace::points(&sandbox, &fault_run::login(&sandbox, &codes.answers(answers, 0)));
+        sandbox.put_state("alice", &fresh);
         kills.extend(points.into_iter().map(|point| (answers, point)));
     }
     let kills = context.sampled(&kills);
     share_out(
         &kills,
         || place(context),
-        |(stage, fresh), (answers, point), tally| {
-            stage.put_state("alice", fresh);
-            let login = scene::login(stage, &codes.answers(*answers, 0));
-            let (seen, output) = scene::run(&mut trace::tamper(&login, point, "signal=KILL"));
+        |(sandbox, fresh), (answers, point), tally| {
+            sandbox.put_state("alice", fresh);
+            let login = fault_run::login(sandbox, &codes.answers(*answers, 0));
+            let (seen, output) = fault_run::run(&mut trace::tamper(&login, point, "signal=KILL"));
             let example = point.example("SIGKILL");
             tally.blame_if(!trace::was_killed(output.status), UNTOUCHED, &example);
-            check(stage, *answers, &seen, codes, &example, tally);
+            check(sandbox, *answers, &seen, codes, &example, tally);
         },
     )
 }
@@ -55,11 +55,11 @@ fn at_random(context: &Context, codes: &Codes) -> Tally {
     share_out(
         &kills,
         || place(context),
-        |(stage, fresh), number, tally| {
+        |(sandbox, fresh), number, tally| {
             let mut dice = Dice::new(*number);
             let answers = Answers::ALL[(number % 3) as usize];
-            stage.put_state("alice", fresh);
-            let mut login = scene::login(stage, &codes.answers(answers, 0));
+            sandbox.put_state("alice", fresh);
+            let mut login = fault_run::login(sandbox, &codes.answers(answers, 0));
             let mut child = login.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("pamdrive");
             let delay = Duration::from_nanos(dice.roll(u64::try_from(longest.as_nanos()).unwrap_or(1)));
             std::thread::sleep(delay);
@@ -67,33 +67,40 @@ fn at_random(context: &Context, codes: &Codes) -> Tally {
             let _ = child.kill();
             let output = child.wait_with_output().expect("the end of pamdrive");
             let seen = Seen::read(&output.stdout);
-            check(stage, answers, &seen, codes, &format!("SIGKILL after {delay:?} ({answers:?})"), tally);
+            check(sandbox, answers, &seen, codes, &format!("SIGKILL after {delay:?} ({answers:?})"), tally);
         },
     )
 }
 
-fn place(context: &Context) -> (Stage, Vec<u8>) {
-    let stage = scene::stage(context);
-    let fresh = stage.take_state("alice");
-    (stage, fresh)
+fn place(context: &Context) -> (PamSandbox, Vec<u8>) {
+    let sandbox = fault_run::sandbox(context);
+    let fresh = sandbox.take_state("alice");
+    (sandbox, fresh)
 }
 
 /// A little longer than a login takes.
 fn usual_time(context: &Context, codes: &Codes) -> Duration {
-    let (stage, fresh) = place(context);
+    let (sandbox, fresh) = place(context);
     let times = (0..20).map(|_| {
-        stage.put_state("alice", &fresh);
+        sandbox.put_state("alice", &fresh);
         let began = Instant::now();
-        scene::run(&mut scene::login(&stage, &codes.answers(Answers::Right, 0)));
+        fault_run::run(&mut fault_run::login(&sandbox, &codes.answers(Answers::Right, 0)));
         began.elapsed()
     });
     times.min().unwrap_or_default() * 3 / 2
 }
 
 /// The state is as good as before: consistent with what was seen, and the next codes let alice in.
-fn check(stage: &Stage, answers: Answers, seen: &Seen, codes: &Codes, example: &str, tally: &mut Tally) {
-    scene::examine(stage, answers, seen, 0, example, tally);
-    let (after, output) = scene::run(&mut scene::login(stage, &codes.answers(Answers::Right, 1)));
+fn check(
+    sandbox: &PamSandbox,
+    answers: Answers,
+    seen: &Seen,
+    codes: &Codes,
+    example: &str,
+    tally: &mut Tally,
+) {
+    fault_run::examine(sandbox, answers, seen, 0, example, tally);
+    let (after, output) = fault_run::run(&mut fault_run::login(sandbox, &codes.answers(Answers::Right, 1)));
     tally.blame_if(
         after.code != Some(0),
         UNUSABLE,

@@ -5,9 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::fault_run::{self, Answers, Codes, IGNORE, UNCHARGED, UNREADABLE, UNRECORDED, UNSAFE_GRANT};
+use crate::pam_sandbox::{PamSandbox, TWO_COUNTERS};
 use crate::plan::Context;
-use crate::scene::{self, Answers, Codes, IGNORE, UNCHARGED, UNREADABLE, UNRECORDED, UNSAFE_GRANT};
-use crate::stage::{Stage, TWO_COUNTERS};
 use crate::tally::{Tally, share_out};
 
 const STOPPED: &str = "logins that a full disk stopped";
@@ -24,7 +24,7 @@ pub fn limits(context: &Context) -> Tally {
 /// A file system in memory of a few pages, with a stage on it.
 struct SmallDisk {
     place: PathBuf,
-    stage: Option<Stage>,
+    sandbox: Option<PamSandbox>,
     _folder: tempfile::TempDir,
 }
 
@@ -34,20 +34,20 @@ impl SmallDisk {
         let place = folder.path().join("small");
         std::fs::create_dir(&place).expect("a folder");
         run("mount", &["-t", "tmpfs", "-o", "size=8m,mode=755", "tmpfs"], &place);
-        let stage = Stage::below(&place, TWO_COUNTERS);
-        scene::furnish(&stage, context);
-        Self { place, stage: Some(stage), _folder: folder }
+        let sandbox = PamSandbox::below(&place, TWO_COUNTERS);
+        fault_run::furnish(&sandbox, context);
+        Self { place, sandbox: Some(sandbox), _folder: folder }
     }
 
-    fn stage(&self) -> &Stage {
-        self.stage.as_ref().expect("a stage")
+    fn sandbox(&self) -> &PamSandbox {
+        self.sandbox.as_ref().expect("a stage")
     }
 }
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         run("mount", &["-o", "remount,rw"], &self.place);
-        self.stage = None;
+        self.sandbox = None;
         run("umount", &[], &self.place);
     }
 }
@@ -55,13 +55,13 @@ impl Drop for SmallDisk {
 fn full_disk(context: &Context, codes: &Codes) -> Tally {
     let mut tally = Tally::default();
     let disk = SmallDisk::new(context);
-    let fresh = disk.stage().take_state("alice");
+    let fresh = disk.sandbox().take_state("alice");
     fill(&disk.place.join("filler"));
     for answers in Answers::ALL {
-        disk.stage().put_state("alice", &fresh);
-        let (seen, _) = scene::run(&mut scene::login(disk.stage(), &codes.answers(answers, 0)));
+        disk.sandbox().put_state("alice", &fresh);
+        let (seen, _) = fault_run::run(&mut fault_run::login(disk.sandbox(), &codes.answers(answers, 0)));
         let example = format!("full disk, {answers:?}: {seen:?}");
-        scene::examine(disk.stage(), answers, &seen, 0, &example, &mut tally);
+        fault_run::examine(disk.sandbox(), answers, &seen, 0, &example, &mut tally);
         // Nothing grows at a login, so a full disk is no reason to turn anybody away.
         tally.blame_if(answers == Answers::Right && seen.code != Some(0), STOPPED, &example);
         tally.count += 1;
@@ -83,10 +83,10 @@ fn read_only(context: &Context, codes: &Codes) -> Tally {
     let disk = SmallDisk::new(context);
     for answers in Answers::ALL {
         run("mount", &["-o", "remount,ro"], &disk.place);
-        let (seen, _) = scene::run(&mut scene::login(disk.stage(), &codes.answers(answers, 0)));
+        let (seen, _) = fault_run::run(&mut fault_run::login(disk.sandbox(), &codes.answers(answers, 0)));
         run("mount", &["-o", "remount,rw"], &disk.place);
         let example = format!("read-only, {answers:?}: {seen:?}");
-        scene::examine(disk.stage(), answers, &seen, 0, &example, &mut tally);
+        fault_run::examine(disk.sandbox(), answers, &seen, 0, &example, &mut tally);
         tally.blame_if(seen.code == Some(0), UNSAFE_GRANT, &example);
         tally.count += 1;
     }
@@ -104,18 +104,18 @@ fn resources(context: &Context, codes: &Codes) -> Tally {
         }
     }
     let make = || {
-        let stage = scene::stage(context);
-        let fresh = stage.take_state("alice");
-        (stage, fresh)
+        let sandbox = fault_run::sandbox(context);
+        let fresh = sandbox.take_state("alice");
+        (sandbox, fresh)
     };
-    let mut tally = share_out(&context.sampled(&settings), make, |(stage, fresh), setting, tally| {
+    let mut tally = share_out(&context.sampled(&settings), make, |(sandbox, fresh), setting, tally| {
         let (resource, most, answers) = *setting;
-        stage.put_state("alice", fresh);
-        let mut login = scene::login(stage, &codes.answers(answers, 0));
+        sandbox.put_state("alice", fresh);
+        let mut login = fault_run::login(sandbox, &codes.answers(answers, 0));
         login.arg("--limit").arg(format!("{resource}:{most}"));
-        let (seen, output) = scene::run(&mut login);
+        let (seen, output) = fault_run::run(&mut login);
         let example = format!("limit {resource} at {most}, {answers:?}: {seen:?}");
-        scene::examine(stage, answers, &seen, 0, &example, tally);
+        fault_run::examine(sandbox, answers, &seen, 0, &example, tally);
         if output.status.code() != Some(0) {
             tally.figure("ended", 1);
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::stage::build;
+use crate::pam_sandbox::build;
 use crate::table;
 use crate::tally::Tally;
 use crate::variants::VARIANTS;
@@ -35,9 +35,18 @@ impl Context {
 
     /// Every so many of a list: all at full scale, fewer below.
     pub fn sampled<T: Clone>(&self, all: &[T]) -> Vec<T> {
-        let stride = (1.0 / self.scale).round().max(1.0) as usize;
-        all.iter().step_by(stride).cloned().collect()
+        sample(all, self.scale)
     }
+
+    /// The same, but for at least this part of the list.
+    pub fn sampled_well<T: Clone>(&self, all: &[T], part: f64) -> Vec<T> {
+        sample(all, self.scale.max(part))
+    }
+}
+
+fn sample<T: Clone>(all: &[T], scale: f64) -> Vec<T> {
+    let stride = (1.0 / scale).round().max(1.0) as usize;
+    all.iter().step_by(stride).cloned().collect()
 }
 
 /// What came of a row.
@@ -57,13 +66,14 @@ impl Outcome {
 pub const ROWS: &[Row] = &[
     Row { name: "F1", what: "an error at every system call", run: crate::syscalls::errors },
     Row { name: "F2", what: "SIGKILL at every system call and at random", run: crate::kills::kills },
-    Row { name: "F2e", what: "SIGKILL at every system call of an enrolment", run: crate::enrolments::kills },
+    Row { name: "F2e", what: "SIGKILL at each system call of enroll", run: crate::enrollments::kills },
     Row { name: "F3", what: "one code to many waiting sessions", run: crate::races::races },
     Row { name: "F4", what: "power cuts on a journalling file system", run: crate::power::cuts },
     Row { name: "F5", what: "full disk, read-only, tiny limits", run: crate::limits::limits },
     Row { name: "F6", what: "clock back and forward", run: crate::clock::clock },
     Row { name: "F7", what: "hostile files in place of ours", run: crate::files::files },
     Row { name: "F8", what: "parked sessions beside a login", run: crate::parked::parked },
+    Row { name: "F8f", what: "right codes beside stopped sessions", run: crate::stopped::stopped },
     Row { name: "F8s", what: "guesses through sshd", run: crate::through_sshd::attacked },
     Row { name: "F9", what: "secrets and codes left in memory", run: crate::residue::residue },
     Row { name: "F12", what: "hostile conversations", run: crate::conversations::conversations },
@@ -73,6 +83,8 @@ pub const ROWS: &[Row] = &[
     Row { name: "F15s", what: "logins through sshd", run: crate::through_sshd::soak },
     Row { name: "F16", what: "the standards, and other modules", run: crate::compatibility::compatibility },
     Row { name: "F17", what: "times of refusals", run: crate::timing::timing },
+    Row { name: "F17s", what: "sequences of tries by an onlooker", run: crate::onlooker::onlooker },
+    Row { name: "F17c", what: "tries side by side", run: crate::side_by_side::side_by_side },
     Row { name: "F18", what: "other spellings of an account", run: crate::spellings::spellings },
     Row { name: "F19", what: "rules that no login can match", run: crate::entries::entries },
     Row { name: "F20", what: "one code once more", run: crate::replays::replays },

@@ -1,5 +1,5 @@
-//! F4: the power is cut. The disk is an image with ext4 or xfs; a copy of it, taken at some moment of a login, is mounted,
-//! which replays its journal, and must hold whatever was seen before that moment.
+//! F4: the power is cut. The disk is an image with ext4 or xfs; a copy of it, taken at some moment of a login, is
+//! mounted, which replays its journal, and must hold whatever was seen before that moment.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -7,13 +7,13 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pam_mfa_chain::store::FileStore;
-use pam_mfa_chain::verifier::username::Username;
+use mfa_chain::store::FileStore;
+use mfa_chain::verifier::username::Username;
 use tempfile::TempDir;
 
+use crate::fault_run::{self, Answers, Codes, Seen, UNCHARGED, UNREADABLE, UNRECORDED};
+use crate::pam_sandbox::{PamSandbox, TWO_COUNTERS};
 use crate::plan::Context;
-use crate::scene::{self, Answers, Codes, Seen, UNCHARGED, UNREADABLE, UNRECORDED};
-use crate::stage::{Stage, TWO_COUNTERS};
 use crate::tally::{Dice, Tally, share_out};
 
 const CUTS: u64 = 1_000;
@@ -67,22 +67,22 @@ impl Kind {
 struct Disk {
     kind: Kind,
     folder: TempDir,
-    stage: Option<Stage>,
+    sandbox: Option<PamSandbox>,
     logins: usize,
 }
 
 impl Disk {
     fn new(context: &Context, kind: Kind) -> Self {
         let folder = tempfile::Builder::new().prefix("mfa-disk-").tempdir_in("/dev/shm").expect("memory");
-        let mut disk = Self { kind, folder, stage: None, logins: 0 };
+        let mut disk = Self { kind, folder, sandbox: None, logins: 0 };
         let image = disk.path("disk.img");
         std::fs::File::create(&image).and_then(|file| file.set_len(kind.bytes)).expect("an image");
         must(Command::new(kind.make[0]).args(&kind.make[1..]).arg(&image));
         disk.mount(&image, &disk.path("mounted"));
-        let stage = Stage::below(&disk.path("mounted"), TWO_COUNTERS);
-        scene::furnish(&stage, context);
+        let sandbox = PamSandbox::below(&disk.path("mounted"), TWO_COUNTERS);
+        fault_run::furnish(&sandbox, context);
         must(&mut Command::new("sync"));
-        disk.stage = Some(stage);
+        disk.sandbox = Some(sandbox);
         disk
     }
 
@@ -91,12 +91,12 @@ impl Disk {
     }
 
     fn cut(&mut self, number: u64, codes: &Codes, tally: &mut Tally) {
-        let stage = self.stage.as_ref().expect("a stage");
+        let sandbox = self.sandbox.as_ref().expect("a stage");
         let mut dice = Dice::new(number);
         let at = self.logins;
         self.logins += 1;
         let answers = if number.is_multiple_of(2) { Answers::Right } else { Answers::WrongAtStep2 };
-        let mut login = scene::login(stage, &codes.answers(answers, at));
+        let mut login = fault_run::login(sandbox, &codes.answers(answers, at));
         let mut child = login.stdout(Stdio::piped()).spawn().expect("pamdrive");
         let said = Arc::new(Mutex::new(Vec::new()));
         let mut output = child.stdout.take().expect("a pipe");
@@ -129,19 +129,19 @@ impl Disk {
 
     /// Mounts the copy and compares.
     fn look(&self, seen: &Seen, answers: Answers, at: u64, tally: &mut Tally) {
-        let stage = self.stage.as_ref().expect("a stage");
+        let sandbox = self.sandbox.as_ref().expect("a stage");
         let place = self.path("cut");
         self.mount(&self.path("cut.img"), &place);
-        let name = stage.path().file_name().expect("a name");
+        let name = sandbox.path().file_name().expect("a name");
         let alice = Username::parse("alice").expect("a name");
         let example = format!("{answers:?}, login {at}: {seen:?}");
         match FileStore::at(&place.join(name).join("store")).login_state(&alice) {
             Ok(Some(state)) => {
-                let burnt = |token: &crate::stage::token::Token| {
+                let burnt = |token: &crate::pam_sandbox::token::Token| {
                     state.mark(token.credential().id()).is_some_and(|mark| mark.next > at)
                 };
-                tally.blame_if(seen.prompts > 1 && !burnt(&scene::phone()), UNRECORDED, &example);
-                tally.blame_if(seen.code == Some(0) && !burnt(&scene::token()), UNRECORDED, &example);
+                tally.blame_if(seen.prompts > 1 && !burnt(&fault_run::phone()), UNRECORDED, &example);
+                tally.blame_if(seen.code == Some(0) && !burnt(&fault_run::token()), UNRECORDED, &example);
                 let denied = seen.told_denied || seen.code == Some(7);
                 tally.blame_if(denied && state.failures.total() == 0, UNCHARGED, &example);
             }
@@ -153,7 +153,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        self.stage = None;
+        self.sandbox = None;
         unmount(&self.path("mounted"));
     }
 }

@@ -13,7 +13,7 @@ pub fn enter() {
     if std::env::var_os(INSIDE).is_some() {
         return furnish();
     }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stage/private_dev");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pam_sandbox/private_dev");
     let here = std::env::current_exe().expect("this program");
     let error = Command::new("unshare").arg("-m").arg(script).arg("").arg(here).env(INSIDE, "1").exec();
     panic!("unshare: {error}");

@@ -12,17 +12,22 @@
 #![allow(clippy::similar_names)] // stage and state
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the table is what it is for
 
-#[path = "../stage/mod.rs"]
-mod stage;
+#[path = "../pam_sandbox/mod.rs"]
+mod pam_sandbox;
+#[path = "../tracked/mod.rs"]
+mod tracked;
 
 mod clock;
 mod compatibility;
 mod conversations;
-mod enrolments;
+mod documented;
+mod enrollments;
 mod entries;
+mod fault_run;
 mod files;
 mod kills;
 mod limits;
+mod onlooker;
 mod parked;
 mod plan;
 mod power;
@@ -30,10 +35,11 @@ mod private;
 mod races;
 mod replays;
 mod residue;
-mod scene;
+mod side_by_side;
 mod soak;
 mod spellings;
 mod stacks;
+mod stopped;
 mod surface;
 mod syscalls;
 mod table;

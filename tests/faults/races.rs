@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pam_mfa_chain::verifier::recovery::{RecoveryCode, RecoveryHash, RecoverySet};
+use mfa_chain::verifier::otp::{RecoveryCode, RecoveryHash, RecoverySet};
 use zeroize::Zeroizing;
 
+use crate::pam_sandbox::PamSandbox;
+use crate::pam_sandbox::token::Token;
 use crate::plan::Context;
-use crate::stage::Stage;
-use crate::stage::token::Token;
 use crate::tally::{Tally, share_out};
 
 const DOUBLE: &str = "double accepts";
@@ -40,22 +40,22 @@ pub fn races(context: &Context) -> Tally {
     tally
 }
 
-fn one_step(context: &Context, kind: &str) -> Stage {
+fn one_step(context: &Context, kind: &str) -> PamSandbox {
     let (kind, option) = if kind == "totp" { (kind, "window = 10") } else { ("hotp", "look_ahead = 100") };
-    let stage = Stage::with_policy(&ONE_STEP.replace("TYPE", kind).replace("OPTION", option));
-    stage.write_service("strict", &context.module, crate::scene::STRICT);
-    stage
+    let sandbox = PamSandbox::with_policy(&ONE_STEP.replace("TYPE", kind).replace("OPTION", option));
+    sandbox.write_service("strict", &context.module, crate::fault_run::STRICT);
+    sandbox
 }
 
 /// Rounds with one kind of code and so many sessions; each round begins with a fresh state.
 fn race(context: &Context, kind: &str, sessions: usize, tally: &mut Tally) {
-    let stage = one_step(context, kind);
+    let sandbox = one_step(context, kind);
     let recovery = RecoveryCode::from_entropy(Zeroizing::new([7; RecoveryCode::BYTES]));
     let set = RecoverySet::new(5, vec![RecoveryHash::of(&recovery, [1; 16])]);
     let token = if kind == "totp" { Token::clock("phone") } else { Token::counter("phone") };
-    stage.enrol("alice", std::slice::from_ref(&token), set);
-    let fresh = stage.path().join("fresh");
-    std::fs::copy(stage.state_file("alice"), &fresh).expect("the state");
+    sandbox.enroll("alice", std::slice::from_ref(&token), set);
+    let fresh = sandbox.path().join("fresh");
+    std::fs::copy(sandbox.state_file("alice"), &fresh).expect("the state");
     let mut left = context.scaled(ROUNDS);
     while left > 0 {
         // Batches, since a code of the present grows old.
@@ -67,14 +67,14 @@ fn race(context: &Context, kind: &str, sessions: usize, tally: &mut Tally) {
             _ => recovery.to_groups().to_string(),
         };
         let line = format!("alice\tgate+text:{code}");
-        play(&stage, sessions, &fresh, &vec![line; rounds as usize], kind, tally);
+        play(&sandbox, sessions, &fresh, &vec![line; rounds as usize], kind, tally);
     }
     tally.count -= 1; // share_out counts the race itself
 }
 
-fn play(stage: &Stage, sessions: usize, fresh: &Path, jobs: &[String], kind: &str, tally: &mut Tally) {
-    let restore = format!("{}:{}", fresh.display(), stage.state_file("alice").display());
-    let play = stage.play_written("strict").option("--restore", restore);
+fn play(sandbox: &PamSandbox, sessions: usize, fresh: &Path, jobs: &[String], kind: &str, tally: &mut Tally) {
+    let restore = format!("{}:{}", fresh.display(), sandbox.state_file("alice").display());
+    let play = sandbox.play_written("strict").option("--restore", restore);
     let played = play.option("--sessions", sessions.to_string()).jobs(jobs).run_here();
     assert_eq!(played.reports.len(), jobs.len(), "{}", played.stderr);
     for report in &played.reports {
@@ -93,18 +93,18 @@ fn play(stage: &Stage, sessions: usize, fresh: &Path, jobs: &[String], kind: &st
 /// 128 wrong codes at once: five are judged, the rest must wait.
 fn guesses(context: &Context) -> Tally {
     let mut tally = Tally::default();
-    let stage = one_step(context, "hotp");
-    stage.enrol("alice", &[Token::counter("phone")], None);
-    let fresh = stage.take_state("alice");
+    let sandbox = one_step(context, "hotp");
+    sandbox.enroll("alice", &[Token::counter("phone")], None);
+    let fresh = sandbox.take_state("alice");
     let wrong = format!("alice\tgate+text:{}", Token::counter("phone").codes(0, 400)[300]);
     for _ in 0..context.scaled(100) {
-        stage.put_state("alice", &fresh);
+        sandbox.put_state("alice", &fresh);
         let play =
-            stage.play_written("strict").option("--sessions", "128").jobs(std::slice::from_ref(&wrong));
+            sandbox.play_written("strict").option("--sessions", "128").jobs(std::slice::from_ref(&wrong));
         let codes = play.run_here().report()["round"]["codes"].clone();
         tally.count += 1;
         tally.blame_if(
-            stage.failures("alice") != 5 || codes["0"] != serde_json::Value::Null,
+            sandbox.failures("alice") != 5 || codes["0"] != serde_json::Value::Null,
             BEYOND,
             &codes.to_string(),
         );
@@ -123,9 +123,9 @@ fn same_digits(context: &Context) -> Tally {
         if !ahead.contains(code) {
             continue;
         }
-        let stage = one_step(context, "hotp");
-        stage.enrol("alice", &[token.clone().starting_at(first as u64)], None);
-        let login = || stage.play_written("strict").codes(&[code]).run_here().code();
+        let sandbox = one_step(context, "hotp");
+        sandbox.enroll("alice", &[token.clone().starting_at(first as u64)], None);
+        let login = || sandbox.play_written("strict").codes(&[code]).run_here().code();
         assert_eq!(login(), 0, "the code of counter {first}");
         tally.count += 1;
         tally.blame_if(login() == 0, TWICE, &format!("counter {first}"));

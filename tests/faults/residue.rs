@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 
+use crate::fault_run::STRICT;
+use crate::pam_sandbox::token::Token;
+use crate::pam_sandbox::{PamSandbox, TWO_COUNTERS};
 use crate::plan::Context;
-use crate::scene::STRICT;
-use crate::stage::token::Token;
-use crate::stage::{Stage, TWO_COUNTERS};
 use crate::tally::Tally;
 
 const COPIES: &str = "copies of a key or a code";
@@ -24,9 +24,9 @@ pub fn residue(context: &Context) -> Tally {
     for at in 0..context.scaled(20) {
         for (name, second) in [("granted", token.code(at * 2)), ("denied", wrong.clone())] {
             let first = phone.code(at * 2 + u64::from(name == "denied"));
-            let stage = Stage::with_policy(TWO_COUNTERS);
-            stage.write_service("strict", &context.module, STRICT);
-            stage.enrol(
+            let sandbox = PamSandbox::with_policy(TWO_COUNTERS);
+            sandbox.write_service("strict", &context.module, STRICT);
+            sandbox.enroll(
                 "alice",
                 &[phone.clone().starting_at(at * 2), token.clone().starting_at(at * 2)],
                 None,
@@ -37,7 +37,7 @@ pub fn residue(context: &Context) -> Tally {
                 words.push(BASE32_NOPAD.encode(&token.key).into_bytes());
                 words.push(HEXLOWER.encode(&token.key).into_bytes());
             }
-            let found = search(&stage, &[first, second], &words);
+            let found = search(&sandbox, &[first, second], &words);
             tally.count += 1;
             for place in found {
                 tally.blame(COPIES, format!("{name}: {place}"));
@@ -49,11 +49,11 @@ pub fn residue(context: &Context) -> Tally {
 }
 
 /// Runs a login that stays after its end, and looks for the words in all of its memory.
-fn search(stage: &Stage, codes: &[String; 2], words: &[Vec<u8>]) -> Vec<String> {
+fn search(sandbox: &PamSandbox, codes: &[String; 2], words: &[Vec<u8>]) -> Vec<String> {
     for (place, code) in codes.iter().enumerate() {
-        std::fs::write(stage.path().join(format!("code-{place}")), format!("{code}\n")).expect("a code");
+        std::fs::write(sandbox.path().join(format!("code-{place}")), format!("{code}\n")).expect("a code");
     }
-    let play = stage.play_written("strict").switch("--brief").switch("--linger").answers(&["fd:3", "fd:4"]);
+    let play = sandbox.play_written("strict").switch("--brief").switch("--linger").answers(&["fd:3", "fd:4"]);
     let login = play.command();
     let mut shell = Command::new("sh");
     shell.args(["-c", "exec \"$@\" 3<code-0 4<code-1", "sh"]);

@@ -5,9 +5,9 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::fault_run::{self, Answers, Codes, UNSAFE_GRANT};
+use crate::pam_sandbox::{PamSandbox, TWO_COUNTERS};
 use crate::plan::Context;
-use crate::scene::{self, Answers, Codes, UNSAFE_GRANT};
-use crate::stage::{Stage, TWO_COUNTERS};
 use crate::tally::Tally;
 
 const REFUSED: &str = "right codes refused";
@@ -29,22 +29,22 @@ pub fn spellings(context: &Context) -> Tally {
     ];
     for spelling in SPELLINGS {
         for policy in &policies {
-            let stage = scene::stage(context);
-            stage.write_policy(policy);
+            let sandbox = fault_run::sandbox(context);
+            sandbox.write_policy(policy);
             // A line that says yes, so that an exemption shows.
-            stage.write_service(
+            sandbox.write_service(
                 "stack",
                 &context.module,
                 "auth required MODULE\nauth required pam_permit.so\n",
             );
-            let login = |answers: &[String]| directory.login(&stage, spelling, answers);
+            let login = |answers: &[String]| directory.login(&sandbox, spelling, answers);
             let without = login(&["text:000000".to_owned()]);
             tally.blame_if(without == 0, UNSAFE_GRANT, &format!("{spelling} without a code: {policy}"));
             tally.count += 1;
             if policy.contains("deny") {
                 continue;
             }
-            tally.blame_if(stage.failures("alice") != 1, UNCOUNTED, spelling);
+            tally.blame_if(sandbox.failures("alice") != 1, UNCOUNTED, spelling);
             let right = login(&Codes::new(1).answers(Answers::Right, 0));
             tally.blame_if(right != 0, REFUSED, &format!("{spelling}: {right}"));
             tally.count += 1;
@@ -60,7 +60,7 @@ struct Directory(TempDir);
 impl Directory {
     fn mount() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stage/nss_spellings.c");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pam_sandbox/nss_spellings.c");
         run(Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(library(&folder)).arg(source));
         let table: Vec<String> =
             SPELLINGS.iter().map(|spelling| format!("{spelling} alice 5001\n")).collect();
@@ -72,9 +72,9 @@ impl Directory {
         Self(folder)
     }
 
-    fn login(&self, stage: &Stage, user: &str, answers: &[String]) -> i64 {
+    fn login(&self, sandbox: &PamSandbox, user: &str, answers: &[String]) -> i64 {
         let folder = self.0.path().to_str().expect("UTF-8");
-        let play = stage.play_written("stack").environment("LD_LIBRARY_PATH", folder);
+        let play = sandbox.play_written("stack").environment("LD_LIBRARY_PATH", folder);
         let play = play.environment("NSS_SPELLINGS", &format!("{folder}/spellings"));
         play.user(user).answers(answers).run_here().code()
     }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
+use crate::fault_run::{self, Answers, Codes, IGNORE, UNCHARGED, UNREADABLE, UNRECORDED, UNSAFE_GRANT};
+use crate::pam_sandbox::PamSandbox;
 use crate::plan::Context;
-use crate::scene::{self, Answers, Codes, IGNORE, UNCHARGED, UNREADABLE, UNRECORDED, UNSAFE_GRANT};
-use crate::stage::Stage;
 use crate::tally::{Tally, share_out};
 use crate::trace;
 
@@ -19,8 +19,8 @@ pub fn surface(context: &Context) -> Tally {
         [STARTED, SOCKETS, LEFT_OPEN, FILTERED, UNSAFE_GRANT, UNRECORDED, IGNORE, UNCHARGED, UNREADABLE];
     let mut tally = Tally::looking_for(&kinds);
     let codes = Codes::new(2);
-    let stage = scene::stage(context);
-    let lines = lines_of(&stage, &codes);
+    let sandbox = fault_run::sandbox(context);
+    let lines = lines_of(&sandbox, &codes);
     let inside: Vec<&Line> = lines.iter().filter(|line| line.inside).collect();
     for line in &inside {
         let started =
@@ -40,7 +40,7 @@ pub fn surface(context: &Context) -> Tally {
         format!("{} kinds ({})", names.len(), names.iter().copied().collect::<Vec<_>>().join(" ")),
     );
     let numbers: BTreeMap<u32, String> = lines.iter().map(|line| (line.number, line.name.clone())).collect();
-    under_filter(&stage, &codes, &numbers, &mut tally);
+    under_filter(&sandbox, &codes, &numbers, &mut tally);
     let each: Vec<(u32, String)> = inside
         .iter()
         .map(|line| (line.number, line.name.clone()))
@@ -66,12 +66,12 @@ impl Line {
     }
 }
 
-fn lines_of(stage: &Stage, codes: &Codes) -> Vec<Line> {
-    let path = stage.path().join("calls");
+fn lines_of(sandbox: &PamSandbox, codes: &Codes) -> Vec<Line> {
+    let path = sandbox.path().join("calls");
     let mut strace = Command::new("strace");
     strace.args(["-f", "-n", "-o"]).arg(&path);
-    trace::under(&mut strace, &scene::login(stage, &codes.answers(Answers::Right, 0)));
-    let (seen, output) = scene::run(&mut strace);
+    trace::under(&mut strace, &fault_run::login(sandbox, &codes.answers(Answers::Right, 0)));
+    let (seen, output) = fault_run::run(&mut strace);
     assert_eq!(seen.code, Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8_lossy(&std::fs::read(path).expect("a trace")).into_owned();
     let (mut lines, mut begun, mut inside) = (Vec::new(), false, false);
@@ -98,10 +98,10 @@ fn lines_of(stage: &Stage, codes: &Codes) -> Vec<Line> {
 }
 
 /// The same login where any other system call ends the process.
-fn under_filter(stage: &Stage, codes: &Codes, numbers: &BTreeMap<u32, String>, tally: &mut Tally) {
+fn under_filter(sandbox: &PamSandbox, codes: &Codes, numbers: &BTreeMap<u32, String>, tally: &mut Tally) {
     let list: Vec<String> = numbers.keys().map(u32::to_string).collect();
-    let mut login = scene::login(stage, &codes.answers(Answers::Right, 1));
-    let (seen, output) = scene::run(login.arg("--allow-calls").arg(list.join(",")));
+    let mut login = fault_run::login(sandbox, &codes.answers(Answers::Right, 1));
+    let (seen, output) = fault_run::run(login.arg("--allow-calls").arg(list.join(",")));
     tally.count += 1;
     let example = format!("{seen:?} {:?}", output.status);
     tally.blame_if(seen.code != Some(0), FILTERED, &example);
@@ -114,16 +114,16 @@ fn each_refused(context: &Context, codes: &Codes, each: &[(u32, String)]) -> Tal
         cases.extend(Answers::ALL.map(|answers| (call.clone(), answers)));
     }
     let make = || {
-        let stage = scene::stage(context);
-        let fresh = stage.take_state("alice");
-        (stage, fresh)
+        let sandbox = fault_run::sandbox(context);
+        let fresh = sandbox.take_state("alice");
+        (sandbox, fresh)
     };
-    let mut tally = share_out(&cases, make, |(stage, fresh), ((number, name), answers), tally| {
-        stage.put_state("alice", fresh);
-        let mut login = scene::login(stage, &codes.answers(*answers, 0));
-        let (seen, _) = scene::run(login.arg("--deny-call").arg(number.to_string()));
+    let mut tally = share_out(&cases, make, |(sandbox, fresh), ((number, name), answers), tally| {
+        sandbox.put_state("alice", fresh);
+        let mut login = fault_run::login(sandbox, &codes.answers(*answers, 0));
+        let (seen, _) = fault_run::run(login.arg("--deny-call").arg(number.to_string()));
         let example = format!("{name} refused, {answers:?}: {seen:?}");
-        scene::examine(stage, *answers, &seen, 0, &example, tally);
+        fault_run::examine(sandbox, *answers, &seen, 0, &example, tally);
     });
     tally.figure("logins with one kind of call refused", tally.count);
     tally

@@ -1,7 +1,7 @@
 //! F1: an error at every system call of a login.
 
+use crate::fault_run::{self, Answers, Codes, IGNORE, UNCHARGED, UNREADABLE, UNRECORDED, UNSAFE_GRANT};
 use crate::plan::Context;
-use crate::scene::{self, Answers, Codes, IGNORE, UNCHARGED, UNREADABLE, UNRECORDED, UNSAFE_GRANT};
 use crate::tally::{Tally, share_out};
 use crate::trace::{self, Point};
 
@@ -12,11 +12,11 @@ pub fn errors(context: &Context) -> Tally {
     let codes = Codes::new(1);
     let mut tally = Tally::looking_for(&[UNSAFE_GRANT, UNRECORDED, IGNORE, UNCHARGED, UNREADABLE]);
     let mut injections = Vec::new();
-    let stage = scene::stage(context);
-    let fresh = stage.take_state("alice");
+    let sandbox = fault_run::sandbox(context);
+    let fresh = sandbox.take_state("alice");
     for answers in Answers::ALL {
-        let points = trace::points(&stage, &scene::login(&stage, &codes.answers(answers, 0)));
-        stage.put_state("alice", &fresh);
+        let points = trace::points(&sandbox, &fault_run::login(&sandbox, &codes.answers(answers, 0)));
+        sandbox.put_state("alice", &fresh);
         if answers == Answers::Right {
             tally.figure("calls of a login", points.len());
         }
@@ -26,16 +26,16 @@ pub fn errors(context: &Context) -> Tally {
     }
     let injections = context.sampled(&injections);
     let make = || {
-        let stage = scene::stage(context);
-        let fresh = stage.take_state("alice");
-        (stage, fresh)
+        let sandbox = fault_run::sandbox(context);
+        let fresh = sandbox.take_state("alice");
+        (sandbox, fresh)
     };
-    tally.add(share_out(&injections, make, |(stage, fresh), (answers, point, error), tally| {
-        stage.put_state("alice", fresh);
-        let login = scene::login(stage, &codes.answers(*answers, 0));
-        let (seen, _) = scene::run(&mut trace::tamper(&login, point, &format!("error={error}")));
+    tally.add(share_out(&injections, make, |(sandbox, fresh), (answers, point, error), tally| {
+        sandbox.put_state("alice", fresh);
+        let login = fault_run::login(sandbox, &codes.answers(*answers, 0));
+        let (seen, _) = fault_run::run(&mut trace::tamper(&login, point, &format!("error={error}")));
         let example = point.example(error);
-        scene::examine(stage, *answers, &seen, 0, &example, tally);
+        fault_run::examine(sandbox, *answers, &seen, 0, &example, tally);
         tally.blame_if(seen.code == Some(0) && is_lost(point, error), UNSAFE_GRANT, &example);
     }));
     tally

@@ -104,7 +104,7 @@ class Tokens:
     def __init__(self, user):
         self._user, self._both = user, [HotpToken(Ledger()) for _ in range(2)]
         for factor, token in zip(("phone", "token"), self._both):
-            command.enrol(user, factor, token)
+            command.enroll(user, factor, token)
 
     def codes(self, first, count):
         """Pairs of codes from this counter on."""
@@ -141,9 +141,16 @@ def options():
 
 
 def connect(address):
-    transport = paramiko.Transport(socket.create_connection((HOME, PORT), source_address=(address, 0)))
-    transport.start_client(timeout=GUARD_SECONDS)
-    return transport
+    """A connection before any authentication. One key exchange in some ten thousand fails in the client's library."""
+    for tries_left in (2, 1, 0):
+        transport = paramiko.Transport(socket.create_connection((HOME, PORT), source_address=(address, 0)))
+        try:
+            transport.start_client(timeout=GUARD_SECONDS)
+            return transport
+        except paramiko.SSHException:
+            transport.close()
+            if not tries_left:
+                raise
 
 
 def login(address, user, codes):

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::fault_run::UNSAFE_GRANT;
 use crate::plan::Context;
-use crate::scene::UNSAFE_GRANT;
 use crate::tally::Tally;
 
 const REFUSED: &str = "logins refused";

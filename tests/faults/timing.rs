@@ -3,9 +3,9 @@
 
 use std::path::PathBuf;
 
+use crate::fault_run::{STRICT, phone, token};
+use crate::pam_sandbox::{PamSandbox, TWO_COUNTERS};
 use crate::plan::Context;
-use crate::scene::{STRICT, phone, token};
-use crate::stage::{Stage, TWO_COUNTERS};
 use crate::tally::{Dice, Tally};
 
 const TOLD_APART: &str = "classes told apart by time";
@@ -21,9 +21,10 @@ pub fn timing(context: &Context) -> Tally {
     let mut tally = Tally::looking_for(&[TOLD_APART, OTHER_WORDS]);
     let runs = context.scaled(RUNS).max(200) as usize;
     // Who has to wait waits for longer than all runs take.
-    let stage = Stage::with_policy(&format!("on_wrong_code = \"conceal\"\n{TWO_COUNTERS}{LONG_WAITS}"));
-    stage.write_service("strict", &context.module, STRICT);
-    let classes = classes(&stage);
+    let sandbox =
+        PamSandbox::with_policy(&format!("on_wrong_code = \"conceal\"\n{TWO_COUNTERS}{LONG_WAITS}"));
+    sandbox.write_service("strict", &context.module, STRICT);
+    let classes = classes(&sandbox);
     let (mut jobs, mut order, mut dice) = (Vec::new(), Vec::new(), Dice::new(17));
     for run in 0..runs {
         // In another order each time: what ran before has its share in a time.
@@ -34,8 +35,8 @@ pub fn timing(context: &Context) -> Tally {
             order.push(class);
         }
     }
-    let mut play = stage.play_written("strict");
-    for (fresh, file) in restored(&stage) {
+    let mut play = sandbox.play_written("strict");
+    for (fresh, file) in restored(&sandbox) {
         play = play.option("--restore", format!("{}:{}", fresh.display(), file.display()));
     }
     let played = play.jobs(&jobs).run_here();
@@ -66,18 +67,18 @@ struct Class {
     line: String,
 }
 
-fn classes(stage: &Stage) -> Vec<Class> {
+fn classes(sandbox: &PamSandbox) -> Vec<Class> {
     let (right, second) = (phone().code(0), token().code(0));
     let wrong = phone().wrong_code();
-    stage.enrol("alice", &[phone(), token()], None);
-    stage.enrol("bob", &[phone()], None);
-    stage.enrol("tina", &[phone(), token()], None);
-    stage.enrol("rita", &[phone(), token()], None);
+    sandbox.enroll("alice", &[phone(), token()], None);
+    sandbox.enroll("bob", &[phone()], None);
+    sandbox.enroll("tina", &[phone(), token()], None);
+    sandbox.enroll("rita", &[phone(), token()], None);
     for _ in 0..5 {
-        stage.play_written("strict").user("tina").codes(&[&wrong, &wrong]).run_here();
+        sandbox.play_written("strict").user("tina").codes(&[&wrong, &wrong]).run_here();
     }
-    let granted = stage.play_written("strict").user("rita").codes(&[&right, &second]).run_here();
-    assert_eq!((stage.failures("tina"), granted.code()), (5, 0));
+    let granted = sandbox.play_written("strict").user("rita").codes(&[&right, &second]).run_here();
+    assert_eq!((sandbox.failures("tina"), granted.code()), (5, 0));
     let class = |name, user: &str, one: &str, two: &str| Class {
         name,
         line: format!("{user}\ttext:{one}\ttext:{two}"),
@@ -94,12 +95,12 @@ fn classes(stage: &Stage) -> Vec<Class> {
 }
 
 /// The state of each user as it is now, put back before each run.
-fn restored(stage: &Stage) -> Vec<(PathBuf, PathBuf)> {
+fn restored(sandbox: &PamSandbox) -> Vec<(PathBuf, PathBuf)> {
     let mut pairs = Vec::new();
     for user in ["alice", "bob", "tina", "rita"] {
-        let fresh = stage.path().join(format!("fresh-{user}"));
-        std::fs::copy(stage.state_file(user), &fresh).expect("the state");
-        pairs.push((fresh, stage.state_file(user)));
+        let fresh = sandbox.path().join(format!("fresh-{user}"));
+        std::fs::copy(sandbox.state_file(user), &fresh).expect("the state");
+        pairs.push((fresh, sandbox.state_file(user)));
     }
     pairs
 }

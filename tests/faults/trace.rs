@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 
-use crate::stage::Stage;
+use crate::pam_sandbox::PamSandbox;
 
 /// One system call of a login: its name, its place among all calls of that name, and how strace wrote it.
 #[derive(Clone, Debug)]
@@ -22,17 +22,17 @@ impl Point {
 }
 
 /// Every call from the first `pam_authenticate` to its return.
-pub fn points(stage: &Stage, login: &Command) -> Vec<Point> {
-    points_from(stage, login, false)
+pub fn points(sandbox: &PamSandbox, login: &Command) -> Vec<Point> {
+    points_from(sandbox, login, false)
 }
 
 /// Every call of a program, but for the one that starts it.
-pub fn all_points(stage: &Stage, program: &Command) -> Vec<Point> {
-    points_from(stage, program, true).into_iter().filter(|point| point.name != "execve").collect()
+pub fn all_points(sandbox: &PamSandbox, program: &Command) -> Vec<Point> {
+    points_from(sandbox, program, true).into_iter().filter(|point| point.name != "execve").collect()
 }
 
-fn points_from(stage: &Stage, login: &Command, at_once: bool) -> Vec<Point> {
-    let path = stage.path().join("trace");
+fn points_from(sandbox: &PamSandbox, login: &Command, at_once: bool) -> Vec<Point> {
+    let path = sandbox.path().join("trace");
     let mut strace = Command::new("strace");
     strace.args(["-f", "-s", "64", "-o"]).arg(&path);
     under(&mut strace, login);

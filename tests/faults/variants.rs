@@ -6,11 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Instant;
 
+use crate::pam_sandbox::build;
 use crate::plan::{Context, Outcome, ROWS};
-use crate::stage::build;
 use crate::tally::Tally;
 
-/// A fault that is built in by `cfg(mfa_fault = "...")`, and the row that must notice it.
+/// A fault that `tests/faults/variants/FAULT.patch` puts into a copy of the source, and the row that must notice it.
 pub struct Variant {
     pub fault: &'static str,
     pub row: &'static str,
@@ -36,8 +36,12 @@ pub const VARIANTS: &[Variant] = &[
     // Refuses the last code that was accepted, and not those before it.
     variant("last-code-alone", "F6", 0.1),
     variant("last-code-alone", "F16", 1.0),
-    // Waits for a lock twice as long as promised.
-    variant("long-wait", "F8", 0.25),
+    // Waits for a lock longer than promised, waits alone, or does not look whether it was overtaken.
+    variant("long-wait", "F8f", 0.02),
+    variant("no-takeover", "F8f", 0.02),
+    variant("no-fence", "F8f", 0.02),
+    // One lock for all names that nobody enrolled.
+    variant("one-decoy-lock", "F8f", 0.02),
     // Counts all sources as one.
     variant("one-count", "F8", 0.05),
     variant("one-count", "F8s", 0.05),
@@ -49,13 +53,21 @@ pub const VARIANTS: &[Variant] = &[
     variant("bad-guest", "F15s", 0.001),
     variant("unknown-early", "F17", 0.01),
     variant("slow-if-enrolled", "F17", 0.01),
+    // Moves no draw of the enrolled where sshd sends filler, moves those of strangers with the user's own logins, and
+    // forgets names that nobody enrolled.
+    variant("filler-for-others", "F17s", 0.1),
+    variant("shared-draw", "F17s", 0.1),
+    variant("forgotten-decoys", "F17s", 0.1),
+    variant("slow-if-enrolled", "F17c", 0.2),
     // Judges the name as it was typed.
     variant("as-typed", "F18", 1.0),
     // Passes over entries that can't be names.
     variant("drop-entries", "F19", 1.0),
     // Charges no replay, wherever it comes from.
     variant("replay-uncharged", "F20", 0.1),
-    // Lets an exempt login in, whoever says that a key was shown.
+    // Follows a link above the policy and the store that any user could have made.
+    variant("links-above", "F7", 0.002),
+    // Lets an exempt login in, whatever process says that a key was shown.
     variant("exempt-without-key", "F13", 1.0),
 ];
 

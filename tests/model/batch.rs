@@ -10,13 +10,13 @@ pub enum Judged {
     Throttled,
 }
 
-/// Answers to judge together; `genuine` says that the user had enrolled enough when the chain began.
+/// Answers to judge together; `can_pass` says that the user had enrolled enough when the chain began.
 #[derive(Clone, Debug)]
 pub struct Batch {
     pub answers: Vec<Answer>,
     pub source: usize,
     pub now: u64,
-    pub genuine: bool,
+    pub can_pass: bool,
     pub is_last: bool,
 }
 

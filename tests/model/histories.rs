@@ -29,13 +29,13 @@ pub enum Move {
     },
     /// So many seconds forward or back.
     Clock(i64),
-    Enrol {
+    Enroll {
         factor: usize,
         key: usize,
     },
     Revoke(usize),
     Unlock,
-    /// The state was lost and is made anew.
+    /// The state was lost and is replaced.
     Reset,
 }
 
@@ -68,7 +68,15 @@ pub enum Crash {
 }
 
 pub fn history() -> impl Strategy<Value = Vec<Move>> {
-    vec(prop_oneof![7 => logins(), 3 => rarer()], 1..60)
+    let one = prop_oneof![7 => logins(), 3 => rarer()].prop_map(|one| vec![one]);
+    vec(prop_oneof![49 => one, 1 => guesses()], 1..60).prop_map(|parts| parts.concat())
+}
+
+/// Somebody guesses patiently from one place, which single moves seldom add up to: the counts of a day fill up.
+fn guesses() -> impl Strategy<Value = Vec<Move>> {
+    (source(), 4..12_usize).prop_map(|(source, times)| {
+        [Move::Login { source, typed: [Typed::Wrong; 2] }, Move::Clock(600)].repeat(times)
+    })
 }
 
 fn logins() -> impl Strategy<Value = Move> {
@@ -96,7 +104,7 @@ fn rarer() -> impl Strategy<Value = Move> {
     prop_oneof![
         8 => clock.prop_map(Move::Clock),
         1 => (source(), [typed(), typed()]).prop_map(|(source, typed)| Move::Race { source, typed }),
-        3 => (0..3_usize, 0..2_usize).prop_map(|(factor, key)| Move::Enrol { factor, key }),
+        3 => (0..3_usize, 0..2_usize).prop_map(|(factor, key)| Move::Enroll { factor, key }),
         1 => (0..3_usize).prop_map(Move::Revoke),
         1 => Just(Move::Unlock),
         1 => Just(Move::Reset),

@@ -36,8 +36,8 @@ impl Reference {
         let home = home.map(|(_, at)| *at);
         let (mut right, mut guessed) = (0, false);
         for answer in &batch.answers {
-            let is_repeated = batch.genuine && self.repeats(answer, home, &code);
-            let is_right = batch.genuine && self.uses(answer, &code);
+            let is_repeated = batch.can_pass && self.repeats(answer, home, &code);
+            let is_right = batch.can_pass && self.uses(answer, &code);
             right += usize::from(is_right);
             guessed |= !is_right && !is_repeated;
         }

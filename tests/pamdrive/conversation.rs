@@ -3,9 +3,14 @@
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::ptr;
 
+use mfa_chain::libpam::numbers::{
+    PAM_BUF_ERR, PAM_CONV_ERR, PAM_PROMPT_ECHO_OFF, PAM_PROMPT_ECHO_ON, PAM_SUCCESS, PAM_USER,
+};
+use mfa_chain::libpam::{PamMessage, PamResponse};
+
 use crate::answer::{Act, Answer, Prelude};
 use crate::gate::Gate;
-use crate::libpam::{self, PAM_BUF_ERR, PAM_CONV_ERR, PAM_SUCCESS, PAM_USER, PamMessage, PamResponse};
+use crate::libpam;
 
 /// The claimant, as the application plays it.
 #[derive(Debug)]
@@ -14,7 +19,7 @@ pub struct Claimant<'a> {
     pub next: usize,
     pub shown: Vec<Shown>,
     pub gate: Option<&'a Gate>,
-    /// Says at once what it is shown: whoever is killed later has seen it.
+    /// Says at once what it is shown: a process that is killed later has shown it.
     pub tells: bool,
     /// The transaction that is going on, for an application that changes it at a prompt.
     pub handle: *mut c_void,
@@ -72,7 +77,7 @@ pub unsafe extern "C" fn converse(
     if claimant.tells {
         crate::report::print(&format!("{{\"told\":{style}}}"));
     }
-    let (code, array) = if matches!(style, libpam::PAM_PROMPT_ECHO_OFF | libpam::PAM_PROMPT_ECHO_ON) {
+    let (code, array) = if matches!(style, PAM_PROMPT_ECHO_OFF | PAM_PROMPT_ECHO_ON) {
         let answers = claimant.answers;
         let Some(answer) = answers.get(claimant.next) else { return PAM_CONV_ERR };
         claimant.next += 1;

@@ -1,56 +1,15 @@
 //! The application's side of libpam.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::path::Path;
 use std::ptr;
 
+use mfa_chain::libpam::numbers::{PAM_ESTABLISH_CRED, PAM_SUCCESS};
+use mfa_chain::libpam::{
+    PamConv, pam_acct_mgmt, pam_authenticate, pam_end, pam_set_item, pam_setcred, pam_start_confdir,
+};
+
 use crate::conversation::{Claimant, converse};
-
-pub const PAM_SUCCESS: c_int = 0;
-pub const PAM_BUF_ERR: c_int = 5;
-pub const PAM_CONV_ERR: c_int = 19;
-pub const PAM_SILENT: c_int = 0x8000;
-pub const PAM_ESTABLISH_CRED: c_int = 0x2;
-pub const PAM_USER: c_int = 2;
-pub const PAM_TTY: c_int = 3;
-pub const PAM_RHOST: c_int = 4;
-pub const PAM_RUSER: c_int = 8;
-pub const PAM_PROMPT_ECHO_OFF: c_int = 1;
-pub const PAM_PROMPT_ECHO_ON: c_int = 2;
-
-#[repr(C)]
-pub struct PamMessage {
-    pub style: c_int,
-    pub text: *const c_char,
-}
-
-#[repr(C)]
-pub struct PamResponse {
-    pub text: *mut c_char,
-    pub code: c_int,
-}
-
-#[repr(C)]
-struct PamConv {
-    conv: unsafe extern "C" fn(c_int, *const *const PamMessage, *mut *mut PamResponse, *mut c_void) -> c_int,
-    appdata: *mut c_void,
-}
-
-#[link(name = "pam")]
-unsafe extern "C" {
-    fn pam_start_confdir(
-        service: *const c_char,
-        user: *const c_char,
-        conversation: *const PamConv,
-        folder: *const c_char,
-        handle: *mut *mut c_void,
-    ) -> c_int;
-    fn pam_authenticate(handle: *mut c_void, flags: c_int) -> c_int;
-    fn pam_acct_mgmt(handle: *mut c_void, flags: c_int) -> c_int;
-    fn pam_setcred(handle: *mut c_void, flags: c_int) -> c_int;
-    fn pam_set_item(handle: *mut c_void, item: c_int, value: *const c_void) -> c_int;
-    fn pam_end(handle: *mut c_void, status: c_int) -> c_int;
-}
 
 /// A PAM transaction, from `pam_start` to `pam_end`.
 pub struct Transaction<'c, 'a> {
@@ -72,7 +31,7 @@ impl<'c, 'a> Transaction<'c, 'a> {
         let folder = c_text(folder.to_str().expect("a folder in UTF-8").as_bytes());
         let (service, user) = (c_text(service.as_bytes()), user.map(c_text));
         let appdata = ptr::from_mut(claimant).cast();
-        let conversation = Box::new(PamConv { conv: converse, appdata });
+        let conversation = Box::new(PamConv { converse, appdata });
         let user = user.as_ref().map_or(ptr::null(), |user| user.as_ptr());
         let mut handle = ptr::null_mut();
         // SAFETY: pam_start_confdir(3): NUL-terminated texts or null, and a conversation that outlives the handle.

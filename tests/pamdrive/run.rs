@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use crate::conversation::{Claimant, mark};
 use crate::gate::{Gate, close, pipe};
-use crate::libpam::{PAM_RHOST, PAM_RUSER, PAM_SILENT, PAM_SUCCESS, PAM_TTY, PAM_USER, Transaction};
+use mfa_chain::libpam::numbers::{PAM_RHOST, PAM_RUSER, PAM_SILENT, PAM_SUCCESS, PAM_TTY, PAM_USER};
+
+use crate::libpam::Transaction;
 use crate::options::{Job, Options};
 use crate::report::{self, Object, Sums, nanoseconds};
 use crate::services::Services;
@@ -52,7 +54,7 @@ fn run_job(options: &Options, services: &Services, job: &Job, sums: &mut Sums) {
     }
 }
 
-/// In place, so that whoever holds the file open sees it too.
+/// In place, so that a process that holds the file open sees it too.
 fn restore(from: &Path, to: &Path) {
     let bytes = std::fs::read(from).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
     let to = std::fs::OpenOptions::new().write(true).open(to).expect("a file to restore");

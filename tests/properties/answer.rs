@@ -1,13 +1,13 @@
 //! The answer of a claimant: read as a code, a recovery code, sshd's filler or nothing of these, whatever bytes come.
 
-use pam_mfa_chain::verifier::attempt::{Begin, Submission};
-use pam_mfa_chain::verifier::recovery::{RecoveryCode, RecoveryHash, RecoverySet};
-use pam_mfa_chain::verifier::request::Request;
-use pam_mfa_chain::verifier::response::Response;
-use pam_mfa_chain::verifier::verdict::{DenyReason, Refusal};
+use mfa_chain::verifier::attempt::Next;
+use mfa_chain::verifier::otp::{RecoveryCode, RecoveryHash, RecoverySet, Response};
+use mfa_chain::verifier::reason::{DenyReason, Refusal};
+use mfa_chain::verifier::request::Request;
+use mfa_chain::verifier::verdict::Verdict;
 
+use super::engine_fixture::EngineFixture;
 use super::oracle::{Shape, shape};
-use super::world::World;
 
 /// The first byte says how many digits codes have and whether what follows is repeated up to 1 MiB; what follows is
 /// the answer.
@@ -32,10 +32,10 @@ pub fn check(bytes: &[u8]) {
         Shape::Malformed => Some(Refusal::Malformed),
     };
     let engine = world.engine();
-    let Begin::Attempt(attempt) = engine.begin(&Request::new("sshd", "alice")) else { panic!("a chain") };
-    let refusal = match attempt.submit("phone", Response::from_bytes(answer)) {
-        Ok(Submission::Complete(_)) => None,
-        Ok(Submission::Reset(DenyReason::Step(refusal))) => Some(refusal),
+    let Next::Ask(attempt) = engine.begin(&Request::local("sshd", "alice")) else { panic!("a chain") };
+    let refusal = match engine.submit(attempt, "phone", Response::from_bytes(answer)) {
+        Ok(Next::Over(Verdict::Grant(_))) => None,
+        Ok(Next::Over(Verdict::Deny(DenyReason::Step(refusal)))) => Some(refusal),
         other => panic!("{other:?}"),
     };
     assert_eq!(refusal, expected, "{:?} with {digits} digits", &answer[..answer.len().min(80)]);
@@ -43,13 +43,13 @@ pub fn check(bytes: &[u8]) {
     assert_eq!(world.failures("alice"), u32::from(charged), "what was judged and wrong is charged");
 }
 
-fn world(digits: usize) -> World {
-    let world = World::new(&format!(
+fn world(digits: usize) -> EngineFixture {
+    let world = EngineFixture::new(&format!(
         "[[factors]]\nid = \"phone\"\ntype = \"totp\"\nwindow = 0\ndigits = {digits}\nlabel = \"x\"\n"
     ));
     let code = RecoveryCode::parse(RECOVERY.as_bytes()).expect("a recovery code");
     let set = RecoverySet::new(1, vec![RecoveryHash::of(&code, [1; 16])]);
-    world.enrol("alice", &["phone"], set);
+    world.enroll("alice", &["phone"], set);
     world
 }
 

@@ -1,8 +1,8 @@
 //! A line of the log: one line, bounded, printable, and nothing in it looks like what it is not.
 
-use pam_mfa_chain::verifier::event::{Event, Severity};
-use pam_mfa_chain::verifier::ports::Account;
-use pam_mfa_chain::verifier::request::Request;
+use mfa_chain::verifier::accounts::Account;
+use mfa_chain::verifier::event::{Event, Severity};
+use mfa_chain::verifier::request::Request;
 
 /// The bytes are the texts that come from outside, parted by NUL: user, service, and so on.
 pub fn check(bytes: &[u8]) {

@@ -2,25 +2,20 @@
 //! exempt but by the policy; every failure that was judged is charged.
 //!
 //! Four digits set the scene: which factors are HOTP (a bit each), which are enrolled, how many steps are required
-//! less one, and `random` (1), `conceal` (2), a roll-out (4). Then each byte is a move.
-//!
-//! Between logins: `L` alice logs in, `N` nobody does, `C` through cron (exempt), `F` through ftp (denied), `G`
-//! through sudo (exempt in the group). At a prompt: `r` the newest right code, `o` the oldest, `u` the used one, `x`
-//! another factor's, `w` wrong, `y` `z` recovery codes, `v` a wrong one, `j` sshd's filler, `"` with a length raw
-//! bytes, `q` gone, `c` claimant changed. At any time: `+` `-` `*` `~` `^` `_` `=` `!` the clock, `R` revoke and `E` enrol
-//! a factor, `S` and `f` `b` `k` `l` a fault of the store (find, before, kept, lost), `A` accounts break, `T` in the
-//! group, `U` listed.
+//! less one, and `random` (1), `conceal` (2), a roll-out (4). Then each byte is a [`Move`]; between logins any that is
+//! none of the world's lets alice log in.
 
-use pam_mfa_chain::verifier::attempt::Orchestrator;
-use pam_mfa_chain::verifier::failures::FailureCounts;
-use pam_mfa_chain::verifier::login::authenticate;
-use pam_mfa_chain::verifier::login_state::LoginState;
-use pam_mfa_chain::verifier::policy::Policy;
-use pam_mfa_chain::verifier::request::Request;
-use pam_mfa_chain::verifier::verdict::{DenyReason, Exemption, Verdict};
+use mfa_chain::verifier::attempt::Orchestrator;
+use mfa_chain::verifier::login::authenticate;
+use mfa_chain::verifier::policy::Policy;
+use mfa_chain::verifier::reason::DenyReason;
+use mfa_chain::verifier::request::Request;
+use mfa_chain::verifier::state::{FailureCounts, LoginState};
+use mfa_chain::verifier::verdict::{Exemption, Verdict};
 
+use super::moves::Move;
 use super::oracle::{Shape, code, shape};
-use super::stage::{Stage, Talk};
+use super::scripted_ports::{ScriptedPorts, Talk};
 
 /// How many bytes the scene takes.
 pub const SETTING_BYTES: usize = 4;
@@ -38,31 +33,31 @@ pub fn check(bytes: &[u8]) {
         flags: flags & 7,
     };
     let policy = Policy::parse(&setting.policy(), "policy.toml").expect("a policy");
-    let stage = Stage::new(setting, bytes);
-    while let Some(letter) = stage.next() {
-        let (service, user) = match letter {
-            _ if stage.moved(letter) => continue,
-            b'N' => ("sshd", "nobody"),
-            b'C' => ("cron", "alice"),
-            b'F' => ("ftp", "alice"),
-            b'G' => ("sudo", "alice"),
+    let ports = ScriptedPorts::new(setting, bytes);
+    while let Some(made) = ports.next_move() {
+        let (service, user) = match made {
+            _ if ports.moved(made) => continue,
+            Move::Nobody => ("sshd", "nobody"),
+            Move::Cron => ("cron", "alice"),
+            Move::Ftp => ("ftp", "alice"),
+            Move::Sudo => ("sudo", "alice"),
             _ => ("sshd", "alice"),
         };
-        login(&stage, &policy, service, user);
+        login(&ports, &policy, service, user);
     }
 }
 
-fn login(stage: &Stage, policy: &Policy, service: &str, user: &str) {
-    let engine = Orchestrator { policy, store: stage, clock: stage, accounts: stage, audit: stage };
-    stage.ledger.borrow_mut().start();
-    let exempt = exemption(stage, service, user);
-    let mut talk = Talk { stage, user, is_same: true };
-    let verdict = authenticate(&engine, &Request::new(service, user), &mut talk);
-    let ledger = stage.ledger.borrow();
+fn login(ports: &ScriptedPorts, policy: &Policy, service: &str, user: &str) {
+    let engine = Orchestrator::new(policy.clone(), ports, ports).with_accounts(ports).with_audit(ports);
+    ports.ledger.borrow_mut().start();
+    let exempt = exemption(ports, service, user);
+    let mut talk = Talk { ports, user, is_same: true };
+    let verdict = authenticate(&engine, &Request::local(service, user), &mut talk);
+    let ledger = ports.ledger.borrow();
     match &verdict {
         Verdict::Grant(proof) => {
-            assert_eq!(ledger.passed, stage.setting.required, "granted after {} right steps", ledger.passed);
-            assert!(talk.is_same && user == "alice" && ledger.genuine, "granted to somebody else");
+            assert_eq!(ledger.passed, ports.setting.required, "granted after {} right steps", ledger.passed);
+            assert!(talk.is_same && user == "alice" && ledger.can_pass, "granted to somebody else");
             let proven: Vec<String> = proof.factors().map(ToString::to_string).collect();
             let asked: Vec<String> = ledger.asked.iter().map(|place| format!("f{place}")).collect();
             assert_eq!(proven, asked);
@@ -70,7 +65,7 @@ fn login(stage: &Stage, policy: &Policy, service: &str, user: &str) {
         Verdict::Exempt(found) => assert_eq!(exempt, Some(*found)),
         Verdict::Deny(reason) => {
             assert!(
-                ledger.passed < stage.setting.required,
+                ledger.passed < ports.setting.required,
                 "right answers in order are granted, not {reason}"
             );
             let excused = matches!(reason, DenyReason::Accounts(_) | DenyReason::Store(_));
@@ -83,20 +78,20 @@ fn login(stage: &Stage, policy: &Policy, service: &str, user: &str) {
 }
 
 /// What the policy exempts, read by hand.
-fn exemption(stage: &Stage, service: &str, user: &str) -> Option<Exemption> {
-    let broken = stage.broken_accounts.get();
-    let setting = &stage.setting;
+fn exemption(ports: &ScriptedPorts, service: &str, user: &str) -> Option<Exemption> {
+    let broken = ports.broken_accounts.get();
+    let setting = &ports.setting;
     match service {
         "cron" => Some(Exemption::Rule(0)),
-        "sudo" if stage.is_member.get() && !broken => Some(Exemption::Rule(2)),
+        "sudo" if ports.is_member.get() && !broken => Some(Exemption::Rule(2)),
         "ftp" => None,
         "sudo" if broken => None,
         _ => {
             let has_too_few =
-                usize::try_from(stage.enrolled(user).count_ones()).expect("few") < setting.required;
-            let in_time = stage.seconds() < DEADLINE;
+                usize::try_from(ports.enrolled(user).count_ones()).expect("few") < setting.required;
+            let in_time = ports.seconds() < DEADLINE;
             let rolls_out =
-                setting.flags & 4 != 0 && has_too_few && in_time && stage.is_listed.get() && !broken;
+                setting.flags & 4 != 0 && has_too_few && in_time && ports.is_listed.get() && !broken;
             rolls_out.then_some(Exemption::RollOut)
         }
     }
@@ -166,7 +161,7 @@ pub struct Ledger {
     /// Right answers of this login, judged and recorded.
     pub passed: usize,
     /// Whether the user had enrolled enough when the login began.
-    pub genuine: bool,
+    pub can_pass: bool,
     mine: Vec<usize>,
 }
 
@@ -177,12 +172,12 @@ impl Ledger {
 
     pub fn begin(&mut self, enrolled: u8, setting: &Setting) {
         self.mine = (0..3).filter(|place| enrolled & 1 << place != 0).collect();
-        self.genuine = self.mine.len() >= setting.required;
+        self.can_pass = self.mine.len() >= setting.required;
     }
 
     /// Takes a prompt for what it must be: the right step, of a factor that was not asked yet.
     pub fn ask(&mut self, prompt: &str, setting: &Setting) -> usize {
-        let (step, pool) = (self.asked.len(), if self.genuine { self.mine.clone() } else { vec![0, 1, 2] });
+        let (step, pool) = (self.asked.len(), if self.can_pass { self.mine.clone() } else { vec![0, 1, 2] });
         let expected = |place: &usize| prompt == format!("f{place} {} {}", step + 1, setting.required);
         let factor = *pool.iter().find(|place| expected(place)).unwrap_or_else(|| panic!("asked {prompt}"));
         assert!(!self.asked.contains(&factor), "f{factor} was asked twice");
@@ -213,7 +208,7 @@ impl Ledger {
         assert!(!answers.is_empty(), "judged without an answer");
         let mut moved = self.clone();
         let shapes: Vec<Shape> = answers.iter().map(|answer| shape(&answer.typed, 6)).collect();
-        let has = |answer: &Answer| self.genuine && enrolled & 1 << answer.factor != 0;
+        let has = |answer: &Answer| self.can_pass && enrolled & 1 << answer.factor != 0;
         let right = moved.uses_all(setting, &answers, &shapes, user, enrolled);
         let junk = shapes.contains(&Shape::Junk);
         // Who repeats the last accepted code where it was accepted is not charged.
@@ -257,7 +252,7 @@ impl Ledger {
         enrolled: u8,
     ) -> Vec<bool> {
         let right = answers.iter().zip(shapes).map(|(answer, shape)| {
-            let has = self.genuine && enrolled & 1 << answer.factor != 0;
+            let has = self.can_pass && enrolled & 1 << answer.factor != 0;
             match shape {
                 Shape::Code(text) => has && self.uses_code(setting, answer, text),
                 // It is not used up where its step can't pass: the user may need it in another minute.

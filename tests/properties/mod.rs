@@ -13,14 +13,15 @@
 pub mod answer;
 pub mod log_line;
 pub mod login;
+mod moves;
 pub mod oracle;
 pub mod otpauth;
 pub mod policy;
 pub mod secret_file;
 pub mod state_slot;
 
+#[path = "../engine_fixture/mod.rs"]
+mod engine_fixture;
 #[path = "../scratch_store/mod.rs"]
 mod scratch_store;
-mod stage;
-#[path = "../world/mod.rs"]
-mod world;
+mod scripted_ports;

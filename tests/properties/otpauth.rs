@@ -1,22 +1,19 @@
 //! `otpauth://` URIs: what is read reads back from what we write, and no complaint quotes a secret.
 
-use pam_mfa_chain::verifier::otp::Period;
-use pam_mfa_chain::verifier::policy::{CodeParameters, Factor, FactorId, FactorKind, Label};
-use pam_mfa_chain::verifier::time::UnixTime;
+use mfa_chain::verifier::enrollment::Authenticator;
+use mfa_chain::verifier::enrollment::otpauth::to_uri;
+use mfa_chain::verifier::otp::Period;
+use mfa_chain::verifier::policy::{CodeParameters, Factor, FactorId, FactorKind, Label};
+use mfa_chain::verifier::time::UnixTime;
 
 use super::oracle::secret_quoted;
-use uri::{Authenticator, to_uri};
-
-// The command keeps it to itself; it names `verifier` alone.
-#[path = "../../src/cli/otpauth.rs"]
-mod uri;
 
 /// The bytes are a URI.
 pub fn check(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     for kind in [FactorKind::Totp { window: 1 }, FactorKind::Hotp { look_ahead: 10 }] {
         let id = FactorId::parse("phone").expect("an id");
-        let factor = Factor { label: Label::from(&id), id, kind, enrolment: CodeParameters::default() };
+        let factor = Factor { label: Label::from(&id), id, kind, enrollment: CodeParameters::default() };
         match Authenticator::parse(&text, &factor) {
             Ok(read) => assert_reads_back(read, &factor, &text),
             Err(error) => assert_eq!(secret_quoted(bytes, &error.message), None, "{error:?}"),

@@ -1,8 +1,8 @@
 //! A policy: what is understood is sound in every part, and nothing in it is passed over.
 
-use pam_mfa_chain::verifier::policy::{ChainSpec, Decision, Policy, RuleAction};
-use pam_mfa_chain::verifier::ports::{Account, Accounts, AccountsError};
-use pam_mfa_chain::verifier::request::Request;
+use mfa_chain::verifier::accounts::{Account, Accounts, AccountsError, Membership};
+use mfa_chain::verifier::policy::{ChainSpec, Decision, Policy, RuleAction};
+use mfa_chain::verifier::request::Request;
 
 /// The bytes are the text of a policy.
 pub fn check(bytes: &[u8]) {
@@ -62,7 +62,7 @@ fn is_plain(text: &str) -> bool {
 fn assert_decides_as_written(policy: &Policy) {
     for (service, user, rhost, tty) in LOGINS {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let request = Request { rhost: given(rhost), tty: given(tty), ..Request::new(service, user) };
+        let request = Request { rhost: given(rhost), tty: given(tty), ..Request::local(service, user) };
         for answer in [Some(true), Some(false), None] {
             let Ok(decision) = policy.decide(&request, &Groups(answer)) else {
                 assert_eq!(answer, None, "an error nobody made");
@@ -72,6 +72,13 @@ fn assert_decides_as_written(policy: &Policy) {
             match decision {
                 Decision::Exempt { rule: place } => assert_eq!(*rule(place), RuleAction::Exempt),
                 Decision::Deny { rule: place } => assert_eq!(*rule(place), RuleAction::Deny),
+                Decision::Observe { chain, rule: None, until } => {
+                    assert_eq!((chain, Some(until)), (policy.default_chain(), policy.observed_until()));
+                }
+                Decision::Observe { chain, rule: Some(place), until } => {
+                    let chain = chain.name().to_owned();
+                    assert_eq!(*rule(place), RuleAction::Observe { chain, until });
+                }
                 Decision::Require { chain, rule: None } => assert_eq!(chain, policy.default_chain()),
                 Decision::Require { chain, rule: Some(place) } => {
                     assert_eq!(*rule(place), RuleAction::Chain(chain.name().to_owned()));
@@ -103,11 +110,11 @@ impl Accounts for Groups {
     }
 
     fn lists_group(&self, _: &str) -> Result<bool, AccountsError> {
-        self.is_member(None, "")
+        self.0.ok_or_else(|| AccountsError("down".to_owned()))
     }
 
-    fn is_member(&self, _: Option<&Account>, _: &str) -> Result<bool, AccountsError> {
-        self.0.ok_or_else(|| AccountsError("down".to_owned()))
+    fn membership(&self, _: Option<&Account>, group: &str) -> Result<Membership, AccountsError> {
+        self.lists_group(group).map(Membership::from)
     }
 }
 

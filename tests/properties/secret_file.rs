@@ -2,15 +2,15 @@
 
 use std::fs;
 
-use pam_mfa_chain::store::StoreError;
-use pam_mfa_chain::verifier::record::UserRecord;
-use pam_mfa_chain::verifier::recovery::RecoverySet;
+use mfa_chain::store::StoreError;
+use mfa_chain::verifier::enrollment::UserRecord;
+use mfa_chain::verifier::otp::RecoverySet;
 
 use super::oracle::secret_quoted;
-use super::scratch_store::{Scratch, name};
+use super::scratch_store::{ScratchStore, name};
 
 thread_local! {
-    static SCRATCH: Scratch = Scratch::with_alice();
+    static SCRATCH: ScratchStore = ScratchStore::with_alice();
 }
 
 /// The bytes stand in `secrets/alice.toml`.
@@ -18,7 +18,7 @@ pub fn check(bytes: &[u8]) {
     SCRATCH.with(|scratch| check_in(scratch, bytes));
 }
 
-fn check_in(scratch: &Scratch, bytes: &[u8]) {
+fn check_in(scratch: &ScratchStore, bytes: &[u8]) {
     let (alice, path) = (name("alice"), scratch.file("secrets/alice.toml"));
     fs::write(&path, bytes).expect("written");
     let record = match scratch.store().record(&alice) {

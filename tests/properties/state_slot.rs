@@ -3,18 +3,17 @@
 
 use std::fs;
 
-use pam_mfa_chain::verifier::failures::FailureCounts;
-use pam_mfa_chain::verifier::login_state::LoginState;
-use pam_mfa_chain::verifier::ports::Store;
+use mfa_chain::verifier::ports::Store;
+use mfa_chain::verifier::state::{FailureCounts, LoginState};
 
 use super::oracle::{crc32c, hmac_sha256};
-use super::scratch_store::{Scratch, name};
+use super::scratch_store::{ScratchStore, name};
 
 const SLOT: usize = 4096;
 
 thread_local! {
-    static SCRATCH: (Scratch, Vec<u8>) = {
-        let scratch = Scratch::with_alice();
+    static SCRATCH: (ScratchStore, Vec<u8>) = {
+        let scratch = ScratchStore::with_alice();
         scratch.judge_once("alice");
         let whole = fs::read(scratch.file("state/alice")).expect("the state");
         (scratch, whole)
@@ -51,7 +50,7 @@ pub fn slot(setting: u8, bytes: &[u8]) -> Vec<u8> {
     slot
 }
 
-fn alone_it_counts_under_its_checksum(scratch: &Scratch, setting: u8, slot: &[u8]) {
+fn alone_it_counts_under_its_checksum(scratch: &ScratchStore, setting: u8, slot: &[u8]) {
     put(scratch, setting, slot, &[0; SLOT]);
     let Ok(state) = scratch.store().login_state(&name("alice")) else { return };
     let state = state.expect("the file is there");
@@ -68,7 +67,7 @@ fn alone_it_counts_under_its_checksum(scratch: &Scratch, setting: u8, slot: &[u8
     assert_written_and_read_again(scratch, &state);
 }
 
-fn assert_written_and_read_again(scratch: &Scratch, state: &LoginState) {
+fn assert_written_and_read_again(scratch: &ScratchStore, state: &LoginState) {
     let before = fs::read(scratch.file("state/alice")).expect("the state");
     let store = scratch.store();
     let claimant = store.find("alice").expect("alice");
@@ -85,7 +84,7 @@ fn assert_written_and_read_again(scratch: &Scratch, state: &LoginState) {
     }
 }
 
-fn beside_a_whole_one_it_takes_nothing_away(scratch: &Scratch, setting: u8, slot: &[u8], whole: &[u8]) {
+fn beside_a_whole_one_it_takes_nothing_away(scratch: &ScratchStore, setting: u8, slot: &[u8], whole: &[u8]) {
     let newest = newest(whole);
     put(scratch, setting, slot, newest);
     let read = scratch.store().login_state(&name("alice"));
@@ -105,7 +104,7 @@ fn newest(whole: &[u8]) -> &[u8] {
     if first[16..24] > second[16..24] { first } else { second }
 }
 
-fn put(scratch: &Scratch, setting: u8, slot: &[u8], other: &[u8]) {
+fn put(scratch: &ScratchStore, setting: u8, slot: &[u8], other: &[u8]) {
     let bytes = if setting & 1 == 0 { [slot, other].concat() } else { [other, slot].concat() };
     fs::write(scratch.file("state/alice"), bytes).expect("written");
 }

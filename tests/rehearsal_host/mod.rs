@@ -6,15 +6,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use pam_mfa_chain::store::{FileStore, StoreError, SystemClock};
-use pam_mfa_chain::verifier::credential::{Credential, MovingFactor};
-use pam_mfa_chain::verifier::login_state::LoginState;
-use pam_mfa_chain::verifier::otp::{Algorithm, Digits, Period};
-use pam_mfa_chain::verifier::policy::FactorId;
-use pam_mfa_chain::verifier::ports::{Clock, Store};
-use pam_mfa_chain::verifier::record::UserRecord;
-use pam_mfa_chain::verifier::secret::SharedSecret;
-use pam_mfa_chain::verifier::username::Username;
+use mfa_chain::store::{FileStore, StoreError, SystemClock};
+use mfa_chain::verifier::enrollment::{Credential, OtpType, UserRecord};
+use mfa_chain::verifier::otp::{Period, SharedSecret};
+use mfa_chain::verifier::policy::FactorId;
+use mfa_chain::verifier::ports::{Clock, Store};
+use mfa_chain::verifier::state::LoginState;
+use mfa_chain::verifier::username::Username;
 
 /// The secret of the TOTP factor.
 pub const PHONE: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -72,8 +70,8 @@ impl Host {
         FileStore::open_or_create(&self.store_path()).expect("store")
     }
 
-    /// Enrols `user` for these of `phone` and `token`.
-    pub fn enrol(&self, user: &str, factors: &[&str]) {
+    /// Enrolls `user` for these of `phone` and `token`.
+    pub fn enroll(&self, user: &str, factors: &[&str]) {
         let made = factors.iter().map(|factor| credential(factor)).collect();
         let record = UserRecord::new(made, None).expect("record");
         self.store().change_record(&name(user), |_| Ok::<_, StoreError>(record)).expect("enrolled");
@@ -165,17 +163,16 @@ pub fn name(user: &str) -> Username {
 }
 
 fn credential(factor: &str) -> Credential {
-    let (moving, secret) = match factor {
-        "phone" => (MovingFactor::Totp(Period::default()), PHONE),
-        _ => (MovingFactor::Hotp, TOKEN),
+    let (otp_type, secret) = match factor {
+        "phone" => (OtpType::Totp(Period::default()), PHONE),
+        _ => (OtpType::Hotp, TOKEN),
     };
     Credential {
-        factor: FactorId::parse(factor).expect("id"),
-        moving,
-        algorithm: Algorithm::Sha1,
-        digits: Digits::default(),
-        secret: SharedSecret::from_base32(secret).expect("secret"),
-        first: 0,
         enrolled_at: SystemClock.now(),
+        ..Credential::new(
+            FactorId::parse(factor).expect("id"),
+            otp_type,
+            SharedSecret::from_base32(secret).expect("secret"),
+        )
     }
 }

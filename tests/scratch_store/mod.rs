@@ -5,37 +5,41 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use pam_mfa_chain::store::{FileStore, StoreError};
-use pam_mfa_chain::verifier::credential::Credential;
-use pam_mfa_chain::verifier::otp::Algorithm;
-use pam_mfa_chain::verifier::ports::Store;
-use pam_mfa_chain::verifier::record::UserRecord;
-use pam_mfa_chain::verifier::username::Username;
+use mfa_chain::store::{FileStore, StoreError};
+use mfa_chain::verifier::enrollment::{Credential, UserRecord};
+use mfa_chain::verifier::otp::Algorithm;
+use mfa_chain::verifier::ports::Store;
+use mfa_chain::verifier::username::Username;
 use tempfile::TempDir;
 
-use super::world;
+use super::engine_fixture;
 
-pub struct Scratch {
+pub struct ScratchStore {
     _dir: TempDir,
     pub path: PathBuf,
 }
 
-impl Scratch {
+impl ScratchStore {
     pub fn new() -> Self {
+        Self::below("store")
+    }
+
+    /// A store at `path` in the scratch folder.
+    pub fn below(path: &str) -> Self {
         // In memory where there is room in it: these tests are about what is written, not about the disk.
         let dir = match std::env::var_os("TMPDIR") {
             Some(_) => TempDir::new(),
             None => TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()),
         };
         let dir = dir.expect("a scratch folder");
-        let path = dir.path().join("store");
+        let path = dir.path().join(path);
         FileStore::open_or_create(&path).expect("a new store");
         Self { _dir: dir, path }
     }
 
     pub fn with_alice() -> Self {
         let scratch = Self::new();
-        scratch.enrol("alice", vec![phone()]);
+        scratch.enroll("alice", vec![phone()]);
         scratch
     }
 
@@ -43,7 +47,7 @@ impl Scratch {
         FileStore::at(&self.path)
     }
 
-    pub fn enrol(&self, user: &str, credentials: Vec<Credential>) {
+    pub fn enroll(&self, user: &str, credentials: Vec<Credential>) {
         let record = UserRecord::new(credentials, None).expect("a record");
         self.store().change_record::<StoreError>(&name(user), |_| Ok(record)).expect("enrolled");
     }
@@ -54,9 +58,7 @@ impl Scratch {
 
     /// Why a login of `user` would be denied by the store; the empty text if it would not.
     pub fn refusal(&self, user: &str) -> String {
-        let store = self.store();
-        let tried = store.find(user).and_then(|claimant| store.update(&claimant, |_, _| ()).map(|_| ()));
-        tried.err().map(|failure| failure.0).unwrap_or_default()
+        refusal_at(&self.path, user)
     }
 
     pub fn attempt(&self, user: &str) -> u64 {
@@ -74,12 +76,19 @@ impl Scratch {
     }
 }
 
+/// The same of the store at `path`.
+pub fn refusal_at(path: &Path, user: &str) -> String {
+    let store = FileStore::at(path);
+    let tried = store.find(user).and_then(|claimant| store.update(&claimant, |_, _| ()).map(|_| ()));
+    tried.err().map(|failure| failure.0).unwrap_or_default()
+}
+
 pub fn name(user: &str) -> Username {
     Username::parse(user).expect("a name")
 }
 
 pub fn phone() -> Credential {
-    world::totp(b"12345678901234567890", Algorithm::Sha1, 6, 30)
+    engine_fixture::totp(b"12345678901234567890", Algorithm::Sha1, 6, 30)
 }
 
 pub fn chmod(path: &Path, mode: u32) {

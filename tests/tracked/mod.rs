@@ -1,5 +1,5 @@
-//! The files of the project: what git tracks, so that nothing else that lies about changes what a test says. An unpacked
-//! archive has no git, and nothing but the project's files.
+//! The files of the project: what git tracks, so that nothing else that lies about changes what a test says. An
+//! unpacked archive has no git, and nothing but the project's files.
 
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};

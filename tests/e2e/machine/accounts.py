@@ -10,7 +10,7 @@ HOMES = Path("/home/e2e")  # never /home/NAME: the checkout itself may lie in a 
 
 
 def create(name):
-    """Makes the account afresh, with PASSWORD; the host may have one of the same name."""
+    """Makes the account again, with PASSWORD; the host may have one of the same name."""
     if name != "root":
         HOMES.mkdir(mode=0o755, exist_ok=True)
         if _exists(name):

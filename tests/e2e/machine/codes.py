@@ -46,7 +46,7 @@ class TotpToken(Token):
     Codes are handed out for this step and then for the next, which the window accepts already, so
     that no test waits for the clock. The step before this one is left alone: it falls out of the
     window when the clock moves on between the asking and the judging. A test that needs a third
-    code enrols a second secret.
+    code enrolls a second secret.
     """
 
     _last = None
@@ -55,7 +55,7 @@ class TotpToken(Token):
         now = int(time.time()) // PERIOD
         step = now if self._last is None else max(now, self._last + 1)
         if step > now + WINDOW:
-            raise RuntimeError("a third code of one secret within a step: enrol another secret")
+            raise RuntimeError("a third code of one secret within a step: enroll another secret")
         self._last = step
         return self._ledger.note(self._oathtool("--totp", "-N", f"@{step * PERIOD}")[0])
 

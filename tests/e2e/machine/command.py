@@ -13,7 +13,7 @@ def run(*words, stdin=""):
     return done.stdout
 
 
-def enrol(user, factor, token):
+def enroll(user, factor, token):
     secret = f"{token.secret}\n"
     run("enroll", user, factor, "--secret-file", "-", "--no-confirm", "--qr", "none", stdin=secret)
 

@@ -22,6 +22,7 @@ type = "totp"
 fail_delay_seconds = 0
 """
 HOTP_THEN_TOTP = TWO_TOTP.replace('"totp"', '"hotp"', 1)
+HOTP_TOKEN_FIRST = HOTP_THEN_TOTP.replace('"phone"', '"-"').replace('"token"', '"phone"').replace('"-"', '"token"')
 RANDOM = TWO_TOTP.replace('mode = "fixed"', 'mode = "random"')
 TOKEN_FIRST_IN_SUDO = TWO_TOTP.replace(
     "[throttle]",
@@ -38,6 +39,11 @@ chain = "admin"
 def with_rule(*lines):
     """The default policy with one rule."""
     return TWO_TOTP.replace("[throttle]", "\n".join(["[[rules]]", *lines, "[throttle]"]))
+
+
+def with_echo(text, echo):
+    """The policy with prompts that show what is typed, or hide it."""
+    return text.replace("[throttle]", f"[prompt]\necho = {str(echo).lower()}\n[throttle]")
 
 
 PHONE_FIRST = "Authenticator app code (step 1 of 2): "

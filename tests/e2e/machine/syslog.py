@@ -5,6 +5,7 @@ import re
 import socket
 import threading
 
+MARK = "mark"
 GUARD_SECONDS = 20  # how long a test may hang before it fails; no statement about speed
 
 
@@ -13,7 +14,9 @@ class SyslogSocket:
 
     def __init__(self, path="/dev/log"):
         self._lines = []
+        self._marks = 0
         self._arrived = threading.Condition()
+        self._path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(path)
         os.chmod(path, 0o666)
@@ -23,26 +26,38 @@ class SyslogSocket:
         while True:
             line = self._socket.recv(65536).decode("utf-8", "backslashreplace").rstrip("\n\0")
             with self._arrived:
-                self._lines.append(line)
+                if line == MARK:
+                    self._marks += 1
+                else:
+                    self._lines.append(line)
                 self._arrived.notify_all()
+
+    def so_far(self):
+        """Each line that was sent before this call: datagrams arrive in order, so a mark that came back was the last."""
+        with self._arrived:
+            awaited = self._marks + 1
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(MARK.encode(), self._path)
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: self._marks >= awaited, GUARD_SECONDS), "the log is not read any more"
+            return list(self._lines)
 
     def from_now(self):
         """The log as one test sees it: what earlier tests wrote is left out."""
-        with self._arrived:
-            return Log(self._lines, self._arrived, len(self._lines))
+        return Log(self, self._lines, self._arrived, len(self.so_far()))
 
 
 class Log:
     """The lines since a test began."""
 
-    def __init__(self, lines, arrived, start):
+    def __init__(self, log_socket, lines, arrived, start):
+        self._socket = log_socket
         self._all = lines
         self._arrived = arrived
         self._start = start
 
     def lines(self):
-        with self._arrived:
-            return self._all[self._start :]
+        return self._socket.so_far()[self._start :]
 
     def wait_for(self, pattern, count=1):
         """Waits until `count` lines match the pattern, and returns the matching lines."""

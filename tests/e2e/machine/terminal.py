@@ -51,11 +51,24 @@ class Terminal:
             time.sleep(0.001)
         self._child.sendintr()
 
+    def hides(self, prompt):
+        """Waits for the prompt and until nothing shows: OpenVPN drops what was typed before that."""
+        self.asks(prompt)
+        while self._child.getecho():
+            time.sleep(0.001)
+
+    def signal(self, number):
+        self._child.kill(number)
+
     def ends(self):
         """Waits for the end, which no further prompt may delay; returns the exit status."""
         self._child.expect(pexpect.EOF)
         self._child.close()
         return self._child.exitstatus
+
+    def pid(self):
+        """The process that was started."""
+        return self._child.pid
 
     def text(self):
         """All that was shown so far, without the carriage returns of a terminal."""
