@@ -45,7 +45,7 @@ install:
 	@packaging/install build '$(DESTDIR)' bin='$(PREFIX)/bin' pam='$(PAMDIR)' etc='$(SYSCONFDIR)/mfa-chain' \
 		state='$(STATEDIR)/mfa-chain' man='$(MANDIR)' doc='$(DOCDIR)' bash='$(BASHDIR)' zsh='$(ZSHDIR)' fish='$(FISHDIR)'
 
-#: uninstall        with the same settings; keeps the policy and the enrolments, and refuses while a stack names the module
+#: uninstall        with the same settings; keeps the policy and the enrollments, and refuses while a stack names the module
 uninstall:
 	@packaging/install --remove '$(DESTDIR)' bin='$(PREFIX)/bin' pam='$(PAMDIR)' etc='$(SYSCONFDIR)/mfa-chain' \
 		state='$(STATEDIR)/mfa-chain' man='$(MANDIR)' doc='$(DOCDIR)' bash='$(BASHDIR)' zsh='$(ZSHDIR)' fish='$(FISHDIR)'
@@ -119,11 +119,15 @@ reproducible:
 	@tools/require rpm
 	packaging/tests/reproducible $(package)/reproducible
 
+# $(call deny,MANIFEST,RULES): cargo-deny also reads the crates of other systems, which no build here has fetched.
+deny = $(CARGO) fetch --quiet --locked --manifest-path $(1) && \
+	$(tools_folder)/bin/cargo-deny --offline --manifest-path $(1) --config $(2) check licenses bans sources
 #: deny             licences, duplicates and sources of the crates, the fuzz targets' too; installs cargo-deny once
 deny:
 	@$(call install_tool,cargo-deny)
-	$(tools_folder)/bin/cargo-deny --offline check licenses bans sources
-	$(tools_folder)/bin/cargo-deny --offline --manifest-path fuzz/Cargo.toml --config fuzz/deny.toml check licenses bans sources
+	@$(call deny,Cargo.toml,deny.toml)
+	@$(call deny,fuzz/Cargo.toml,fuzz/deny.toml)
+	@$(call deny,examples/web/Cargo.toml,examples/web/deny.toml)
 
 #: test-install     `make install` and `uninstall` into an empty folder
 test-install: build

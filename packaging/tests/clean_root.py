@@ -97,10 +97,9 @@ class CleanRoot:
         sudoers.write_text("Defaults timestamp_timeout=0,!lecture,passwd_tries=1\n" + "".join(lines))
         sudoers.chmod(0o440)
 
-    def start_sshd(self):
+    def start_sshd(self, settings="ListenAddress 127.0.0.1\nKbdInteractiveAuthentication yes\nPasswordAuthentication no\n"):
         self.run("ssh-keygen", "-A")
-        settings = self / "etc/ssh/sshd_config.d/tests.conf"
-        settings.write_text("ListenAddress 127.0.0.1\nKbdInteractiveAuthentication yes\nPasswordAuthentication no\n")
+        (self / "etc/ssh/sshd_config.d/tests.conf").write_text(settings)
         self.sshd = subprocess.Popen(["chroot", self.path, "/usr/sbin/sshd", "-D"], env=ENVIRONMENT)
         for _ in range(100):
             with socket.socket() as probe:
@@ -164,19 +163,37 @@ class CleanRoot:
 class LogSocket:
     """What a log daemon would get."""
 
+    MARK = "mark"
+
     def __init__(self, path):
+        self._path = str(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(path))
+        self._socket.bind(self._path)
         os.chmod(path, 0o666)
-        self.lines = []
+        self._received = []
+        self._marked = threading.Event()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self):
         while True:
             try:
-                self.lines.append(self._socket.recv(65536).decode(errors="replace"))
+                line = self._socket.recv(65536).decode(errors="replace")
             except OSError:
                 return
+            if line == self.MARK:
+                self._marked.set()
+            else:
+                self._received.append(line)
+
+    @property
+    def lines(self):
+        """Each line that was sent before this look: datagrams arrive in order, so a mark that came back was the last."""
+        self._marked.clear()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(self.MARK.encode(), self._path)
+        if not self._marked.wait(60):
+            raise RuntimeError("the log is not read any more")
+        return list(self._received)
 
     def close(self):
         self._socket.close()

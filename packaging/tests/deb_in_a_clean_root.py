@@ -119,7 +119,7 @@ class DebLife:
         check(before != after, f"{before} was upgraded to {after}")
         check(self.profile_is_on(), "the profile stays on through an upgrade")
         check((root / "etc/mfa-chain/policy.toml").read_text() == POLICY, "the edited policy stays")
-        check(root.ssh("bob", [PASSWORD, *self.codes("bob")]), "the enrolment opens sshd after the upgrade")
+        check(root.ssh("bob", [PASSWORD, *self.codes("bob")]), "the enrollment opens sshd after the upgrade")
 
     def logins_never_see_a_faulty_module(self):
         root = self.root
@@ -159,6 +159,12 @@ class DebLife:
         sshd.write_text(f"auth required pam_mfa_chain.so debug\n{original}")
         done = root.attempt("apt-get", "remove", "-y", "mfa-chain")
         check(done.returncode != 0 and "/etc/pam.d/sshd" in done.stdout, "removal is refused while a stack names the module")
+        vendor = root / "usr/lib/pam.d/vendor"
+        vendor.parent.mkdir(exist_ok=True)
+        vendor.write_text("auth required pam_mfa_chain.so\n")
+        named = root.run("/usr/share/mfa-chain/stacks-naming-the-module").split()
+        check("/usr/lib/pam.d/vendor" in named, "stacks in the folders of packages are found too")
+        vendor.unlink()
         check((root / self.module).exists() and self.profile_is_on(), "a refused removal leaves module and profile")
         sshd.write_text(original)
         check("install ok" in root.run("dpkg-query", "-W", "-f=${Status}", "mfa-chain"), "a refused removal leaves the package whole")
@@ -185,7 +191,7 @@ class DebLife:
         waiting.expect(["denied", "step 2", "closed", "\\)"], timeout=20)
         waiting.close(force=True)
         check(not (root / self.module).exists(), "removal takes the module")
-        check((root / "var/lib/mfa-chain/secrets/alice.toml").exists(), "removal keeps the enrolments")
+        check((root / "var/lib/mfa-chain/secrets/alice.toml").exists(), "removal keeps the enrollments")
         check((root / "etc/mfa-chain/policy.toml").read_text() == POLICY, "removal keeps the policy")
         self.passwords_let_in("after removal with the profile on, in use")
 
@@ -196,12 +202,12 @@ class DebLife:
         self.passwords_let_in("installed again")
         self.enable()
         self.unlock()
-        check(root.sudo("bob", [PASSWORD, *self.codes("bob")]), "installed again and enabled, the old enrolment opens sudo")
+        check(root.sudo("bob", [PASSWORD, *self.codes("bob")]), "installed again and enabled, the old enrollment opens sudo")
 
     def purged_while_on(self):
         root = self.root
         root.run("apt-get", "purge", "-y", "mfa-chain")
-        check(not (root / "var/lib/mfa-chain").exists(), "purge takes the enrolments")
+        check(not (root / "var/lib/mfa-chain").exists(), "purge takes the enrollments")
         check(not (root / "etc/mfa-chain").exists(), "purge takes the policy")
         left = root.run("sh", "-c", "grep -rl mfa.chain /etc /var/lib/pam /usr/lib /usr/share 2>/dev/null || true")
         check(not left, f"purge leaves no trace: {left.split()}")

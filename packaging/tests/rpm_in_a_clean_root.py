@@ -72,7 +72,7 @@ class RpmLife:
         (self.root / "var/lib/mfa-chain/secrets").mkdir(mode=0o700, exist_ok=True)
         self.rpm("-e", "--nodeps", "mfa-chain")
         check(not (self.root / MODULE).exists(), "removal takes the module")
-        check((self.root / "var/lib/mfa-chain/secrets").exists(), "removal keeps the enrolments")
+        check((self.root / "var/lib/mfa-chain/secrets").exists(), "removal keeps the enrollments")
         check((self.root / "etc/mfa-chain/policy.toml.rpmsave").exists(), "removal keeps the edited policy aside")
         check(self.root.pamtester("login", "alice", [PASSWORD]), "after removal a password opens login")
 
