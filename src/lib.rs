@@ -54,10 +54,12 @@
 //!   only.
 //! - `host` reads what this host will do: PAM stacks, the settings of sshd.
 //! - `changes` changes a live policy or service so that a mistake undoes itself.
-//! - `cli` is the command; it, `changes` and `host` sit behind the feature `cli`.
+//! - `import` reads the exports of other systems. Pure, as `verifier` is.
+//! - `cli` is the command; it, `changes`, `host` and `import` sit behind the feature `cli`.
 //!
-//! `pam` and `cli` name `store` and `verifier`. `cli` also names `changes`, `host` and `rehearsal`, and `changes` names
-//! `host`. `store` names `verifier`, and `verifier` names no other room. `pam` and `cli` never name each other.
+//! `pam` and `cli` name `store` and `verifier`. `cli` also names `changes`, `host`, `import` and `rehearsal`, and
+//! `changes` names `host`. `store` and `import` name `verifier`, and `verifier` names no other room. `pam` and `cli`
+//! never name each other.
 //! `tests/architecture` keeps this.
 
 #[cfg(panic = "abort")]
@@ -72,6 +74,9 @@ pub mod cli;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod host;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod import;
 #[cfg(feature = "pam")]
 #[doc(hidden)]
 pub mod libpam;
