@@ -9,6 +9,7 @@ use clap_complete::ArgValueCandidates;
 
 use super::completions::names;
 use super::enable::arguments::{ConfirmArguments, DisableArguments, EnableArguments, RollbackArguments};
+use super::import::arguments::ImportArguments;
 use super::policy::arguments::PolicyAction;
 use super::qr::QrOutput;
 use crate::store::{DEFAULT_POLICY, DEFAULT_STORE};
@@ -81,6 +82,8 @@ pub enum Command {
     /// Enroll an authenticator of a user for a factor of the policy
     #[command(visible_alias = "enrol")]
     Enroll(EnrollArguments),
+    /// Bring over the authenticators of another system: all of a file, or none
+    Import(ImportArguments),
     /// Show who has enrolled what, how many recovery codes are left, and who has to wait
     Status(StatusArguments),
     /// Remove one authenticator of a user, or all of them with the recovery codes

@@ -20,6 +20,7 @@ mod enroll;
 mod enrolled;
 mod explain;
 mod failure;
+mod import;
 mod init;
 mod metrics;
 mod module_path;
@@ -127,6 +128,7 @@ fn run(
         rollback::settle(&context).unwrap_or_else(|failure| output::warn(&failure.to_string()));
     }
     match command {
+        Command::Import(arguments) => import::run(&context, &arguments),
         Command::Init(arguments) => init::run(&context, &arguments),
         Command::Enroll(arguments) => enroll::run(&context, &arguments),
         Command::Status(arguments) => status::run(&context, &arguments),

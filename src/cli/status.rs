@@ -12,7 +12,7 @@ use super::readiness::Readiness;
 use super::who::Who;
 use super::{Context, enrolled, output};
 use crate::store::{FileStore, SystemClock, load_policy};
-use crate::verifier::enrollment::{Credential, OtpType, UserRecord};
+use crate::verifier::enrollment::{Credential, OtpType, Serial, UserRecord};
 use crate::verifier::policy::Policy;
 use crate::verifier::ports::Clock;
 use crate::verifier::state::LoginState;
@@ -95,6 +95,11 @@ impl Status {
         self.state.mark(credential.id()).filter(|mark| !mark.by_reset).map(|mark| mark.used_at)
     }
 
+    /// Whether no code of it is good before `resync` had two of them.
+    fn awaits_resync(&self, credential: &Credential) -> bool {
+        credential.otp_type == OtpType::Hotp && self.state.next_acceptable(credential) == u64::MAX
+    }
+
     /// The bypass code that can still be used.
     fn bypass(&self) -> Option<UnixTime> {
         self.state.bypass.filter(|bypass| bypass.used_at.is_none()).map(|bypass| bypass.expires_at)
@@ -120,6 +125,12 @@ impl Status {
             let _ = write!(text, "factor {}: {}", credential.factor, parameters(credential));
             let _ = write!(text, ", enrolled {}", credential.enrolled_at);
             let _ = write!(text, ", last used {}", time_or_never(self.last_used(credential)));
+            if let Some(serial) = &credential.serial {
+                let _ = write!(text, ", serial {serial}");
+            }
+            if self.awaits_resync(credential) {
+                text.push_str(", counter not known: run `mfa-chain resync`");
+            }
             let _ = writeln!(text, "{}", note(policy, credential));
         }
         if self.record.credentials().is_empty() {
@@ -176,6 +187,8 @@ impl Status {
             period: period(credential),
             enrolled_at: credential.enrolled_at.seconds(),
             last_used_at: self.last_used(credential).map(UnixTime::seconds),
+            serial: credential.serial.as_ref().map(Serial::as_str),
+            awaits_resync: self.awaits_resync(credential),
         }
     }
 }
@@ -228,6 +241,8 @@ struct FactorFacts<'a> {
     period: Option<u64>,
     enrolled_at: u64,
     last_used_at: Option<u64>,
+    serial: Option<&'a str>,
+    awaits_resync: bool,
 }
 
 fn parameters(credential: &Credential) -> String {

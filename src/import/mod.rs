@@ -7,6 +7,15 @@
 
 #![forbid(unsafe_code)]
 
+pub mod csv;
+mod fields;
+pub mod google_authenticator;
+pub mod migration;
+pub mod oath;
+pub mod otpauth;
+mod plan;
 mod token;
+pub mod yubico;
 
-pub use token::{Complaint, MovesBy, Place, Reading, Remark, Token};
+pub use plan::{Candidate, KnownKeys, Planned, Wishes, plan};
+pub use token::{Complaint, Encoding, MovesBy, Place, Reading, Remark, Token};

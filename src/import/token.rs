@@ -27,6 +27,30 @@ impl Reading {
     }
 }
 
+impl Reading {
+    /// Adds what `file` holds; each place says that it is of this file.
+    pub fn extend_from(&mut self, file: &str, other: Self) {
+        let at = |place: Place| match place {
+            Place::File => Place::Path(file.to_owned()),
+            place => Place::Path(format!("{file}, {place}")),
+        };
+        self.tokens.extend(other.tokens.into_iter().map(|it| Token { place: at(it.place), ..it }));
+        let complaints = other.complaints.into_iter();
+        self.complaints.extend(complaints.map(|it| Complaint { place: at(it.place), ..it }));
+        let remarks = other.remarks.into_iter();
+        self.remarks.extend(remarks.map(|it| Remark { place: at(it.place), ..it }));
+    }
+}
+
+/// How the seeds of a list are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Hexadecimal.
+    Hex,
+    /// Base32 (RFC 4648 §6).
+    Base32,
+}
+
 /// An authenticator as a file describes it.
 #[derive(Debug)]
 pub struct Token {
@@ -63,6 +87,17 @@ pub enum MovesBy {
     },
 }
 
+impl MovesBy {
+    /// The type as policies name it: `totp` or `hotp`.
+    #[must_use]
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Time { .. } => "totp",
+            Self::Counter { .. } => "hotp",
+        }
+    }
+}
+
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
@@ -72,6 +107,8 @@ pub enum Place {
     Line(usize),
     /// A token, by its serial number or the id of its key.
     Serial(String),
+    /// A file of several, and the place in it.
+    Path(String),
 }
 
 impl fmt::Display for Place {
@@ -79,6 +116,7 @@ impl fmt::Display for Place {
         match self {
             Self::File => formatter.write_str("the file"),
             Self::Line(number) => write!(formatter, "line {number}"),
+            Self::Path(place) => write!(formatter, "{}", place.escape_debug()),
             Self::Serial(serial) => write!(formatter, "serial {}", serial.escape_debug()),
         }
     }

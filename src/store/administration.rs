@@ -72,7 +72,7 @@ impl FileStore {
         if !dir.has(&owner.file_name())? {
             // An error, not a new state: only the lost state knew which codes are used.
             check_not_enrolled(dir, user)?;
-            let fresh = LoginState { draw_key: random_draw_key(dir.path())?, ..LoginState::default() };
+            let fresh = fresh_state(dir)?;
             self.create_state(&owner, &fresh)?;
         }
         let locked = self.lock_own(dir, user)?;
@@ -111,6 +111,23 @@ impl FileStore {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The same for a record that gets its first authenticator with a batch; synced with the batch.
+    pub(super) fn index_uid(&self, user: &Username, uid: Option<u32>) -> Result<(), StoreError> {
+        match uid {
+            Some(uid) if self.holder_of(uid)?.as_ref() != Some(user) => {
+                self.put(&uid_name(uid), user.as_str().as_bytes(), |_| Ok(()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A state for a user who has none; synced with the batch.
+    pub(super) fn create_fresh_state(&self, user: &Username) -> Result<(), StoreError> {
+        let owner = Owner(user.clone());
+        let bytes = state_bytes(&owner, &fresh_state(&self.dir()?)?)?;
+        self.put(&owner.file_name(), &bytes, |_| Ok(()))
     }
 
     /// Forgets the failures of `user`, so that the next attempt is judged at once. Codes that were used stay
@@ -194,7 +211,7 @@ impl FileStore {
         for entry in std::fs::read_dir(&path).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             let file = name.to_str().and_then(|name| name.strip_suffix(".toml"));
-            users.extend(file.and_then(|file| Username::from_file_name(file).or_else(|| self.user_in(file))));
+            users.extend(file.and_then(|file| self.user_of_file(file)));
         }
         users.sort();
         Ok(users)
@@ -222,6 +239,11 @@ impl FileStore {
         Ok(faults)
     }
 
+    /// The user whose secret file is called `file`, without its ending.
+    pub(super) fn user_of_file(&self, file: &str) -> Option<Username> {
+        Username::from_file_name(file).or_else(|| self.user_in(file))
+    }
+
     /// The user whose name was too long for the file name that begins with `file`.
     fn user_in(&self, file: &str) -> Option<Username> {
         let name = format!("{SECRETS}/{file}.toml");
@@ -241,7 +263,8 @@ impl FileStore {
             made = true;
         }
         let known = dir.read_file(DECOY_RECORD, secret_file::MAX_BYTES, Readers::Owner);
-        if known.and_then(|text| secret_file::parse(&text, &Username::nobody(), dir.path())).is_err() {
+        let parse = |text: Vec<u8>| secret_file::parse(&text, &Username::nobody(), dir.path(), |_| Ok(false));
+        if known.and_then(|text| parse(text.to_vec())).is_err() {
             let text = secret_file::render(&UserRecord::default(), &Username::nobody());
             self.put(DECOY_RECORD, text.as_bytes(), |_| Ok(()))?;
             made = true;
@@ -253,7 +276,7 @@ impl FileStore {
         Ok(())
     }
 
-    fn make_folder(&self, name: &str) -> Result<(), StoreError> {
+    pub(super) fn make_folder(&self, name: &str) -> Result<(), StoreError> {
         let dir = &self.dir()?;
         match mkdirat(dir, name, Mode::S_IRWXU) {
             Ok(()) => fsync(dir).map_err(|error| StoreError::io(dir.path(), "sync", error)),
@@ -273,7 +296,7 @@ impl FileStore {
     }
 
     /// One command at a time. Logins never take this lock.
-    fn lock_commands(&self) -> Result<CommandLock, StoreError> {
+    pub(super) fn lock_commands(&self) -> Result<CommandLock, StoreError> {
         let dir = &self.dir()?;
         let failed = |error: std::io::Error| StoreError::io(dir.path(), "lock the store", error);
         let folder = File::from(dir.as_fd().try_clone_to_owned().map_err(failed)?);
@@ -293,14 +316,14 @@ impl FileStore {
 
     /// Puts a file with `bytes` at `name`, durable when this returns: written beside it, synced, renamed over
     /// it, the folder synced.
-    fn replace(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn replace(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let dir = &self.dir()?;
         self.put(name, bytes, File::sync_all)?;
         dir.sync_folder(folder)
     }
 
     /// Puts a whole file at `name`: written beside it, given to `sync`, renamed over it.
-    fn put(
+    pub(super) fn put(
         &self,
         name: &str,
         bytes: &[u8],
@@ -402,7 +425,11 @@ fn drop_bypass(locked: &Locked, dir: &TrustedDir) -> Result<(), StoreError> {
 }
 
 /// Held while one command changes the store.
-struct CommandLock(#[allow(dead_code)] File);
+pub(super) struct CommandLock(#[allow(dead_code)] File);
+
+fn fresh_state(dir: &TrustedDir) -> Result<LoginState, StoreError> {
+    Ok(LoginState { draw_key: random_draw_key(dir.path())?, ..LoginState::default() })
+}
 
 fn random_draw_key(path: &Path) -> Result<DrawKey, StoreError> {
     DrawKey::random().map_err(|error| StoreError::invalid(path, error.to_string()))

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
+use super::batch::BATCHES;
 use super::file_store::{DEFAULT_STORE, SECRETS, UIDS};
 use super::owner::{DECOYS, STATE};
 
@@ -122,7 +123,7 @@ impl StoreError {
 /// The store at or above `path`.
 fn store_of(path: &Path) -> &Path {
     let is_folder =
-        |name: &std::ffi::OsStr| [SECRETS, STATE, DECOYS, UIDS].iter().any(|folder| name == *folder);
+        |name: &std::ffi::OsStr| [SECRETS, STATE, DECOYS, UIDS, BATCHES].iter().any(|folder| name == *folder);
     let folder = path.ancestors().find(|folder| folder.file_name().is_some_and(is_folder));
     folder.and_then(Path::parent).unwrap_or(path)
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 
+use super::batch;
 use super::decoys::{DecoyFile, LockedDecoy};
 use super::error::{Problem, StoreError};
 use super::owner::Owner;
@@ -57,6 +58,15 @@ impl FileStore {
     #[must_use]
     pub fn exists(&self) -> bool {
         self.path.is_dir()
+    }
+
+    /// Whether it holds the folder of records, so that somebody may be enrolled.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it is unsafe or can't be looked into.
+    pub fn is_made(&self) -> Result<bool, StoreError> {
+        if self.exists() { self.dir()?.has(SECRETS) } else { Ok(false) }
     }
 
     /// The record of `user`, `None` if there is none.
@@ -162,7 +172,7 @@ fn enrolled_as(dir: &TrustedDir, uid: u32) -> Result<Option<String>, StoreError>
 
 fn find(dir: &TrustedDir, user: &str) -> Result<Claimant, StoreError> {
     let (state, secret) = look_at(dir, user)?;
-    let record = secret.record()?;
+    let record = secret.record(dir)?;
     let enrolled = record.credentials().iter().map(|it| (it.factor.clone(), it.otp_type)).collect();
     let (uid, user) = (record.uid(), user.to_owned());
     Ok(Claimant { user, uid, enrolled, failures: state.failures, draw_key: state.draw_key })
@@ -175,7 +185,7 @@ fn update<T>(
 ) -> Result<Committed<T>, StoreError> {
     let (locked, secret) = lock(dir, &claimant.user)?;
     // Read under the lock: a factor may have been revoked while the claimant was at the prompt.
-    let record = secret.record()?;
+    let record = secret.record(dir)?;
     let outcome = match locked {
         LockedState::Own(locked) => {
             let mut newest = locked.read_newest(dir)?;
@@ -259,10 +269,20 @@ fn holder_in(dir: &TrustedDir, uid: u32) -> Result<Option<Username>, StoreError>
 fn record_in(dir: &TrustedDir, user: &Username) -> Result<Option<UserRecord>, StoreError> {
     let name = secret_name(user);
     match dir.read_file(&name, secret_file::MAX_BYTES, Readers::Owner) {
-        Ok(text) => secret_file::parse(&text, user, &dir.path_of(&name)).map(Some),
+        Ok(text) => parse_record(dir, &text, user, &dir.path_of(&name)).map(Some),
         Err(error) if error.is_missing() => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Reads a record. Entries of a batch count once the batch is in force.
+fn parse_record(
+    dir: &TrustedDir,
+    text: &[u8],
+    user: &Username,
+    path: &Path,
+) -> Result<UserRecord, StoreError> {
+    secret_file::parse(text, user, path, |batch| batch::is_in_force(dir, batch))
 }
 
 pub(super) fn check_not_enrolled(dir: &TrustedDir, user: &Username) -> Result<(), StoreError> {
@@ -310,12 +330,12 @@ impl Secret {
     }
 
     /// The record. For names without an enrollment it is empty, after the same work.
-    fn record(&self) -> Result<UserRecord, StoreError> {
+    fn record(&self, dir: &TrustedDir) -> Result<UserRecord, StoreError> {
         let text = self.file.read_whole(secret_file::MAX_BYTES)?;
         if let Some(user) = &self.user {
-            return secret_file::parse(&text, user, &self.file.path);
+            return parse_record(dir, &text, user, &self.file.path);
         }
-        secret_file::parse(&text, &Username::nobody(), &self.file.path)?;
+        parse_record(dir, &text, &Username::nobody(), &self.file.path)?;
         Ok(UserRecord::default())
     }
 }

@@ -131,7 +131,7 @@ fn the_golden_decoys_know_their_names() {
 #[test]
 fn the_golden_record_is_written_again_byte_for_byte() {
     let path = Path::new("tests/golden/secret-alice-2.toml");
-    let record = secret_file::parse(SECRET_2, &alice(), path).expect("a record");
+    let record = secret_file::parse(SECRET_2, &alice(), path, |_| Ok(false)).expect("a record");
     assert_eq!(record.uid(), Some(1_001));
     assert_eq!(secret_file::render(&record, &alice()).as_bytes(), SECRET_2);
 }
@@ -142,8 +142,8 @@ fn a_record_of_version_1_is_read_and_becomes_one_of_version_2() {
     assert_eq!(record.uid(), None);
     assert_eq!(secret_file::render(&record.bound_to(Some(1_001)), &alice()).as_bytes(), SECRET_2);
     let version_1 = String::from_utf8(SECRET_2.to_vec()).expect("text").replace("version = 2", "version = 1");
-    let refused =
-        secret_file::parse(version_1.as_bytes(), &alice(), Path::new("x")).expect_err("no such key");
+    let refused = secret_file::parse(version_1.as_bytes(), &alice(), Path::new("x"), |_| Ok(false))
+        .expect_err("no such key");
     assert_eq!(refused.to_string(), "x: version 1 has no key `uid`");
 }
 
@@ -185,7 +185,8 @@ fn own() -> Owner {
 }
 
 fn record() -> UserRecord {
-    secret_file::parse(SECRET, &alice(), Path::new("tests/golden/secret-alice.toml")).expect("a record")
+    secret_file::parse(SECRET, &alice(), Path::new("tests/golden/secret-alice.toml"), |_| Ok(false))
+        .expect("a record")
 }
 
 /// What the newer slot of `state-alice` says.

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod administration;
+mod batch;
 mod decoys;
 mod error;
 mod file_store;
@@ -21,6 +22,7 @@ mod trusted;
 mod undisturbed;
 mod walk;
 
+pub use batch::{BatchEntry, BatchError, Replacing};
 pub use error::{Problem, StoreError};
 pub use file_store::{DEFAULT_STORE, FileStore, LoginStore};
 pub use policy_file::{DEFAULT_POLICY, folder_of_included, included as files_included, load as load_policy};

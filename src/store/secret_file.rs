@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use self::document::{Document, FactorEntry, RecoveryEntry};
 use super::error::StoreError;
-use crate::verifier::enrollment::{Credential, OtpType, UserRecord};
+use crate::verifier::enrollment::{Credential, OtpType, Serial, UserRecord};
 use crate::verifier::otp::{Algorithm, Digits, Period, RecoveryHash, RecoverySet, SharedSecret};
 use crate::verifier::policy::FactorId;
 use crate::verifier::policy::misread::{Misread, line_and_column};
@@ -25,12 +25,18 @@ pub const MAX_BYTES: usize = 64 * 1024;
 /// The version that is written. Version 1 had no `uid`.
 const VERSION: u64 = 2;
 
-/// Reads the record of `user` from the text of a secret file.
+/// Reads the record of `user` from the text of a secret file. `is_in_force` says whether a batch counts that wrote
+/// entries of the file: such an entry takes the place of the one of the same factor then, and is passed over otherwise.
 ///
 /// # Errors
 ///
 /// [`StoreError`] naming line, column and what is wrong; never a word of the content.
-pub fn parse(text: &[u8], user: &Username, path: &Path) -> Result<UserRecord, StoreError> {
+pub fn parse(
+    text: &[u8],
+    user: &Username,
+    path: &Path,
+    is_in_force: impl Fn(&str) -> Result<bool, StoreError>,
+) -> Result<UserRecord, StoreError> {
     let text = std::str::from_utf8(text).map_err(|_| StoreError::invalid(path, "is not UTF-8"))?;
     // Reports neither the parser's text nor the file's: the line may hold a secret.
     let at = |offset: usize, what: &str| {
@@ -53,7 +59,26 @@ pub fn parse(text: &[u8], user: &Username, path: &Path) -> Result<UserRecord, St
     if document.user != user.as_str() {
         return Err(StoreError::invalid(path, "is the record of another user; it was renamed or copied"));
     }
+    let mut document = document;
+    settle(&mut document.factors, is_in_force)?;
     build(document).map_err(|what| StoreError::invalid(path, what))
+}
+
+/// Leaves of the entries those that count.
+fn settle(
+    factors: &mut Vec<FactorEntry<'_>>,
+    is_in_force: impl Fn(&str) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    // One batch at a time writes to a store, so one answer is for all of its entries.
+    let Some(batch) = factors.iter().find_map(|entry| entry.batch) else { return Ok(()) };
+    let counts = is_in_force(batch)?;
+    let new: Vec<&str> =
+        factors.iter().filter(|entry| counts && entry.batch == Some(batch)).map(|entry| entry.id).collect();
+    factors.retain(|entry| match entry.batch {
+        None => !new.contains(&entry.id),
+        Some(other) => counts && other == batch,
+    });
+    Ok(())
 }
 
 /// The user whose record `text` is, if it is a record.
@@ -65,6 +90,16 @@ pub fn user_of(text: &[u8]) -> Option<Username> {
 /// Writes `record` as the text of a secret file. Wiped when dropped.
 #[must_use]
 pub fn render(record: &UserRecord, user: &Username) -> Zeroizing<String> {
+    render_with(record, None, user)
+}
+
+/// The same with credentials that count once their batch is in force.
+#[must_use]
+pub fn render_with(
+    record: &UserRecord,
+    additions: Option<(&str, &[Credential])>,
+    user: &Username,
+) -> Zeroizing<String> {
     // Room for the largest record, so that growing never leaves a copy behind.
     let mut text = Zeroizing::new(String::with_capacity(MAX_BYTES));
     // Writing to a String can't fail.
@@ -77,7 +112,12 @@ pub fn render(record: &UserRecord, user: &Username) -> Zeroizing<String> {
         let _ = writeln!(text, "uid = {uid}");
     }
     for credential in record.credentials() {
-        render_credential(&mut text, credential);
+        render_credential(&mut text, credential, None);
+    }
+    if let Some((batch, credentials)) = additions {
+        for credential in credentials {
+            render_credential(&mut text, credential, Some(batch));
+        }
     }
     if let Some(set) = record.recovery() {
         let _ = writeln!(text, "\n[recovery]\nset = \"{:016x}\"\ncodes = [", set.id());
@@ -105,8 +145,9 @@ fn escaped(user: &Username) -> String {
     text
 }
 
-fn render_credential(text: &mut Zeroizing<String>, credential: &Credential) {
-    let Credential { factor, otp_type, algorithm, digits, secret, first, enrolled_at } = credential;
+fn render_credential(text: &mut Zeroizing<String>, credential: &Credential, batch: Option<&str>) {
+    let Credential { factor, otp_type, algorithm, digits, secret, first, enrolled_at, serial, awaits_resync } =
+        credential;
     let _ = writeln!(text, "\n[[factors]]\nid = \"{factor}\"\ntype = \"{}\"", otp_type.name());
     let _ = writeln!(text, "algorithm = \"{algorithm}\"\ndigits = {}", digits.count());
     if let OtpType::Totp(period) = otp_type {
@@ -114,6 +155,15 @@ fn render_credential(text: &mut Zeroizing<String>, credential: &Credential) {
     }
     let _ = writeln!(text, "secret = \"{}\"", *secret.to_base32());
     let _ = writeln!(text, "first = {first}\nenrolled_at = {}", enrolled_at.seconds());
+    if let Some(serial) = serial {
+        let _ = writeln!(text, "serial = \"{serial}\"");
+    }
+    if *awaits_resync {
+        let _ = writeln!(text, "awaits_resync = true");
+    }
+    if let Some(batch) = batch {
+        let _ = writeln!(text, "batch = \"{batch}\"");
+    }
 }
 
 fn build(document: Document<'_>) -> Result<UserRecord, String> {
@@ -140,12 +190,15 @@ fn build_credential(entry: &FactorEntry<'_>) -> Result<Credential, String> {
         _ => return Err(wrong(&"type is not known; known: hotp, totp")),
     };
     let secret = SharedSecret::from_base32(entry.secret).map_err(|invalid| wrong(&invalid))?;
+    let serial = entry.serial.map(|text| Serial::parse(text).ok_or_else(|| wrong(&"serial is not one")));
     Ok(Credential {
         algorithm: Algorithm::from_name(entry.algorithm)
             .ok_or_else(|| wrong(&"algorithm is not known; known: SHA1, SHA256, SHA512"))?,
         digits: Digits::new(entry.digits).ok_or_else(|| wrong(&"digits is not 6, 7 or 8"))?,
         first: entry.first,
         enrolled_at: UnixTime::from_seconds(entry.enrolled_at),
+        serial: serial.transpose()?,
+        awaits_resync: entry.awaits_resync,
         ..Credential::new(factor, otp_type, secret)
     })
 }

@@ -31,6 +31,11 @@ pub(super) struct FactorEntry<'t> {
     pub(super) secret: &'t str,
     pub(super) first: u64,
     pub(super) enrolled_at: u64,
+    pub(super) serial: Option<&'t str>,
+    #[serde(default)]
+    pub(super) awaits_resync: bool,
+    /// The batch that wrote the entry; it counts only once the batch is in force.
+    pub(super) batch: Option<&'t str>,
 }
 
 /// `[recovery]`

@@ -29,17 +29,16 @@ impl Authenticator {
     /// The credential for `factor`, which accepts moving factors from `first` on.
     #[must_use]
     pub fn into_credential(self, factor: &Factor, first: u64, now: UnixTime) -> Credential {
+        let otp_type = match factor.kind {
+            FactorKind::Totp { .. } => OtpType::Totp(self.parameters.period),
+            FactorKind::Hotp { .. } => OtpType::Hotp,
+        };
         Credential {
-            factor: factor.id.clone(),
-            otp_type: match factor.kind {
-                FactorKind::Totp { .. } => OtpType::Totp(self.parameters.period),
-                FactorKind::Hotp { .. } => OtpType::Hotp,
-            },
             algorithm: self.parameters.algorithm,
             digits: self.parameters.digits,
-            secret: self.secret,
             first,
             enrolled_at: now,
+            ..Credential::new(factor.id.clone(), otp_type, self.secret)
         }
     }
 }

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use subtle::{Choice, ConditionallySelectable};
 use totp_rs::{Builder, Totp};
 
+use super::serial::Serial;
 use crate::verifier::otp::{Algorithm, Digits, Period, keyed_number};
 use crate::verifier::policy::{FactorId, FactorKind};
 
@@ -29,6 +30,11 @@ pub struct Credential {
     pub first: u64,
     /// When it was enrolled.
     pub enrolled_at: UnixTime,
+    /// The serial number of a hardware token, where it is known.
+    pub serial: Option<Serial>,
+    /// Whether nobody knows where the counter of the token stands. None of its codes is good before two in a row have
+    /// shown that. Without meaning for TOTP.
+    pub awaits_resync: bool,
 }
 
 /// What moves the codes of a credential (RFC 6238 §1.1).
@@ -107,12 +113,15 @@ impl Credential {
             secret,
             first: 0,
             enrolled_at: UnixTime::default(),
+            serial: None,
+            awaits_resync: false,
         }
     }
 
     /// A copy with its secret.
     pub(crate) fn copied(&self) -> Self {
-        Self { factor: self.factor.clone(), secret: self.secret.copied(), ..*self }
+        let (factor, secret, serial) = (self.factor.clone(), self.secret.copied(), self.serial.clone());
+        Self { factor, secret, serial, ..*self }
     }
 
     /// Its name in the login state.

@@ -5,6 +5,7 @@ mod credential;
 pub mod otpauth;
 mod proof;
 mod record;
+mod serial;
 mod subscriber;
 
 pub use authenticator::Authenticator;
@@ -12,4 +13,5 @@ pub(crate) use credential::Scan;
 pub use credential::{Credential, CredentialId, OtpType};
 pub use proof::{Misfit, Proof, consecutive, proof};
 pub use record::{InvalidRecord, UserRecord, same_account};
+pub use serial::Serial;
 pub use subscriber::Subscriber;

@@ -56,6 +56,21 @@ pub fn to_uri(credential: &Credential, issuer: &str, user: &str, counter: u64) -
     uri
 }
 
+/// What an `otpauth://` URI says before its parameters: the type as it is written, and the account, which is the label
+/// behind its last colon.
+///
+/// # Errors
+///
+/// A text that is no such URI.
+pub fn type_and_account(text: &str) -> Result<(&str, String), Refusal> {
+    let uri = Uri::split(text)?;
+    let label_at = SCHEME.len().saturating_add("://".len()).saturating_add(uri.kind.len());
+    let label = text.get(label_at..uri.query_at).unwrap_or_default();
+    let label = decoded(label.trim_start_matches('/').trim_end_matches('?'));
+    let account = label.rsplit(':').next().unwrap_or_default().trim();
+    Ok((uri.kind, account.to_owned()))
+}
+
 fn read_parameters(uri: &Uri<'_>, factor: &Factor) -> Result<Authenticator, Refusal> {
     let secret = uri.parameter("secret")?.ok_or_else(|| uri.refusal("the otpauth URI holds no secret"))?;
     for foreign in FOREIGN {
@@ -272,6 +287,21 @@ mod tests {
     use super::*;
     use crate::verifier::policy::{FactorId, Label};
     use crate::verifier::time::UnixTime;
+
+    #[test]
+    fn the_account_of_a_uri_is_its_label_behind_the_last_colon() {
+        for (label, account) in [
+            ("alice", "alice"),
+            ("A%20Co:alice%40example.org", "alice@example.org"),
+            ("A:B%3A%20bob", "bob"),
+            ("a?b#c", "a?b#c"),
+            ("", ""),
+        ] {
+            let text = format!("otpauth://totp/{label}?secret={SECRET}");
+            assert_eq!(type_and_account(&text), Ok(("totp", account.to_owned())), "{label}");
+        }
+        assert!(type_and_account("https://totp/alice?secret=x").is_err());
+    }
 
     const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 

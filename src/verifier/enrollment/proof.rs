@@ -141,16 +141,8 @@ mod tests {
     use crate::verifier::policy::FactorId;
 
     fn token() -> Credential {
-        Credential {
-            factor: FactorId::parse("token").expect("id"),
-            otp_type: OtpType::Hotp,
-            algorithm: Algorithm::Sha1,
-            digits: Digits::default(),
-            secret: SharedSecret::from_bytes(Zeroizing::new(b"12345678901234567890".to_vec()))
-                .expect("secret"),
-            first: 0,
-            enrolled_at: UnixTime::default(),
-        }
+        let secret = SharedSecret::from_bytes(Zeroizing::new(b"12345678901234567890".to_vec()));
+        Credential::new(FactorId::parse("token").expect("id"), OtpType::Hotp, secret.expect("secret"))
     }
 
     /// The codes of RFC 4226 appendix D.

@@ -78,6 +78,27 @@ impl SharedSecret {
         Self::from_bytes(bytes)
     }
 
+    /// The same at every length: the bits left over of the last letter are dropped, as google-authenticator-libpam
+    /// drops them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::from_base32`].
+    pub fn from_letters_cut_off(letters: &str) -> Result<Self, InvalidSecret> {
+        let mut letters = Zeroizing::new(letters.as_bytes().to_ascii_uppercase());
+        if !letters.iter().all(|letter| matches!(letter, b'A'..=b'Z' | b'2'..=b'7')) {
+            return Err(InvalidSecret::Base32);
+        }
+        // One, three and six letters end within a byte that they do not begin.
+        let over = letters.len().saturating_mul(5) % 8;
+        if over >= 5 {
+            letters.pop();
+        }
+        let bits = letters.len().saturating_mul(5);
+        drop_bits(&mut letters, bits % 8);
+        Self::from_bytes(decode_base32(&letters).ok_or(InvalidSecret::Base32)?)
+    }
+
     /// The key in base32 without padding, as authenticator apps read it.
     #[must_use]
     pub fn to_base32(&self) -> Zeroizing<String> {

@@ -91,7 +91,9 @@ impl LoginState {
     /// What `credential`'s codes are good for now, whether it was used yet or not.
     pub(crate) fn mark_for(&self, credential: &Credential) -> ReplayMark {
         let mark = self.mark_or_none(credential);
-        if mark.by_reset && credential.otp_type == OtpType::Hotp {
+        // A mark of a login or of `set_counter` shows that the counter is known since.
+        let is_unknown = mark.by_reset || credential.awaits_resync && self.mark(mark.credential).is_none();
+        if is_unknown && credential.otp_type == OtpType::Hotp {
             return ReplayMark { next: u64::MAX, ..mark };
         }
         mark
