@@ -33,6 +33,7 @@ fn host() -> ScratchHost {
     host.write("new.toml", &POLICY.replace("required_steps = 2", "required_steps = 1"));
     host.write("broken.toml", "required_steps = 1\n[[factors]]\nid = \"phone\"\ntype = \"topt\"\n");
     host.write("users", "alice\n");
+    host.write("list", "otpauth://totp/x:root?secret=MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U\nnonsense\n");
     host.enroll("alice", "phone", SECRET);
     host.enroll("alice", "token", OTHER_SECRET);
     host.run("recovery alice --count 2").expect(0);

@@ -28,7 +28,18 @@ fn json_has_the_keys_that_scripts_read() {
     assert_eq!(keys, expected);
     let factor = status["factors"][0].as_object().expect("object");
     let keys: Vec<&str> = factor.keys().map(String::as_str).collect();
-    assert_eq!(keys, ["algorithm", "digits", "enrolled_at", "id", "last_used_at", "period", "type"]);
+    let expected = [
+        "algorithm",
+        "awaits_resync",
+        "digits",
+        "enrolled_at",
+        "id",
+        "last_used_at",
+        "period",
+        "serial",
+        "type",
+    ];
+    assert_eq!(keys, expected);
     assert!(status["last_success_at"].is_null() && factor["last_used_at"].is_null());
     assert!(status["factors"][1]["period"].is_null());
     assert!(factor["enrolled_at"].as_u64().expect("time").abs_diff(now()) < 60);

@@ -9,11 +9,12 @@ import os
 import pwd
 import subprocess
 import time
+import urllib.parse
 from pathlib import Path
 
 import pytest
 
-from machine import accounts, pam, policy
+from machine import accounts, command, pam, policy
 from machine.codes import PERIOD, HotpToken, TotpToken
 
 ONE_TOTP = policy.TWO_TOTP.replace("required_steps = 2", "required_steps = 1")
@@ -60,10 +61,6 @@ def write_google_file(path, secret, *options, owner="alice"):
     os.chown(path, account.pw_uid, account.pw_gid)
 
 
-def next_step():
-    """A time in the next time step, for faketime and for oathtool."""
-    return (int(time.time()) // PERIOD + 1) * PERIOD + 5
-
 
 def test_a_phone_of_google_authenticator_goes_on_with_its_next_code(home, login, terminal, ledger):
     policy.write(ONE_TOTP)
@@ -78,8 +75,7 @@ def test_a_phone_of_google_authenticator_goes_on_with_its_next_code(home, login,
     assert "Imported 1 authenticator of 1 user." in done.stdout and "alice has no recovery codes" in done.stdout
     assert "2 scratch codes were not brought" in done.stderr
     assert not login((PHONE, used)), "the last code of the old system"
-    later = next_step()
-    under = ("faketime", "-f", f"@{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(later))}")
+    later, under = in_the_next_step()
     assert login((PHONE, code_at(phone, later)), under=under)
 
 
@@ -153,3 +149,60 @@ def test_a_file_that_is_not_the_users_own_is_refused(home, ledger):
     home.symlink_to("/etc/passwd")
     refused = run("google-authenticator", "--glob", HOMES, "--factor", "phone", "--yes")
     assert refused.returncode == 1 and "is a symbolic link" in refused.stderr
+
+
+def in_the_next_step():
+    """That time for oathtool, and the program that lets a login take place then."""
+    later = (int(time.time()) // PERIOD + 1) * PERIOD + 5
+    return later, ("faketime", "-f", f"@{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(later))}")
+
+
+def migration_uri(secret, name):
+    """The message of Google Authenticator's export, put together byte by byte."""
+    raw, name = base64.b32decode(secret), name.encode()
+    account = bytes([0x0A, len(raw)]) + raw + bytes([0x12, len(name)]) + name + bytes([0x20, 1, 0x28, 1, 0x30, 2])
+    message = bytes([0x0A, len(account)]) + account + bytes([0x10, 1, 0x18, 1, 0x20, 0, 0x28, 7])
+    return "otpauth-migration://offline?data=" + urllib.parse.quote(base64.b64encode(message).decode(), safe="")
+
+
+@pytest.mark.parametrize(
+    "words, content",
+    [
+        (("csv", "--strip-domain"), lambda it: f"upn,serial number,secret key,time interval\nalice@example.org,23,{it},30\n"),
+        (("csv", "--map", "MAP"), lambda it: f"S-1,{base64.b32decode(it).hex()},totp,6,30\n"),
+        (("otpauth",), lambda it: f"otpauth://totp/Example:alice?secret={it}&issuer=Example\n"),
+        (("otpauth-migration",), lambda it: migration_uri(it, "Example:alice") + "\n"),
+    ],
+    ids=["csv with header", "csv with map", "otpauth", "otpauth-migration"],
+)
+def test_a_phone_of_each_format_gets_in_at_the_first_login(words, content, login, ledger, tmp_path):
+    policy.write(ONE_TOTP)
+    phone = TotpToken(ledger)
+    (tmp_path / "map").write_text("S-1,alice\n")
+    used = phone.code()  # before the import: a later one may be of the next step
+    words = [str(tmp_path / "map") if word == "MAP" else word for word in words]
+    done = run(words[0], "-", *words[1:], "--factor", "phone", "--yes", stdin=content(phone.secret))
+    assert done.returncode == 0, done.stderr
+    assert not login((PHONE, used)), "a code that the old system may have taken a moment ago"
+    later, under = in_the_next_step()
+    assert login((PHONE, code_at(phone, later)), under=under)
+
+
+def test_a_token_whose_counter_nobody_knows_waits_for_two_codes(login, ledger, tmp_path):
+    policy.write(ONE_HOTP)
+    token = HotpToken(ledger)
+    log = tmp_path / "yubico.csv"
+    secret = base64.b32decode(token.secret).hex()
+    log.write_text(f"LOGGING START,04.12.13 10:12\nOATH-HOTP,04.12.13 18:55,1,,,{secret},,,0,0,0,6,0,0,0,0,0,0\n")
+    log.chmod(0o600)
+    done = run("yubico", str(log), "--user", "alice", "--factor", "phone", "--yes")
+    assert done.returncode == 0 and "counter of alice is not known" in done.stderr, done.stderr
+    for _ in range(7):
+        token.code()
+    assert not login((PHONE, token.code()))
+    told = subprocess.run(["mfa-chain", "status", "alice"], capture_output=True, text=True).stdout
+    assert "counter not known: run `mfa-chain resync`" in told
+    first, second = token.code(), token.code()
+    command.run("resync", "alice", "phone", stdin=f"{first}\n{second}\n")
+    assert not login((PHONE, second)), "the codes that showed where it stands are used"
+    assert login((PHONE, token.code()))
