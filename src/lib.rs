@@ -27,40 +27,42 @@
 //! # }
 //! ```
 //!
-//! - An [`Attempt`] is a plain value. It is consumed by each answer, and can be neither copied nor written down: an
-//!   attempt
-//!   that was kept twice could be answered twice.
+//! - An [`Attempt`] is a plain value. Each answer consumes the attempt. The attempt can be neither copied nor
+//!   serialized, because a client could answer each copy.
 //! - An answer for another factor than the expected one is [`ChainBreached`]. Any wrong answer ends the attempt.
-//! - A user who is not enrolled is asked and refused as everybody else is. Show every denial in the same words.
+//! - A user who is not enrolled gets the same prompts and the same denials as an enrolled user. Show every denial in
+//!   the same words.
 //! - An attempt ends `attempt_seconds` of the policy after it began (300 unless the policy says otherwise).
-//! - [`MemoryStore`] forgets with the process which codes were used. [`FileStore`] keeps enrollments on disk, shares
-//!   them
-//!   with the PAM module, and may stay for as long as the server runs: it holds no file open and remembers nothing.
-//!   For another place implement [`ports::Store`] and [`ports::Enrollments`].
+//! - [`MemoryStore`] loses enrollments and used codes when the process ends. [`FileStore`] keeps both on disk and
+//!   shares them with the PAM module. A server may keep one `FileStore` for as long as it runs, because the store
+//!   holds no file open and caches nothing. To keep enrollments elsewhere, implement [`ports::Store`] and
+//!   [`ports::Enrollments`].
 //!
-//! `docs/library.md` has the whole of it, and `examples/web` a web app.
+//! `docs/library.md` describes the whole library. `examples/web` is a web app that uses it.
 //!
 //! # Features
 //!
-//! `pam` (default) is the module and the account databases of libc, and links libpam; `cli` (default) the command; `qr`
-//! QR codes. Only the library: `default-features = false`.
+//! - `pam` (default): the module and the account databases of libc. It links libpam.
+//! - `cli` (default): the command.
+//! - `qr`: QR codes.
+//!
+//! `default-features = false` builds only the library.
 //!
 //! # Rooms
 //!
 //! - `verifier` is pure: no files, clock, environment, syslog or libpam.
 //! - `store` keeps the files and implements the ports `Store`, `Enrollments` and `Clock`.
-//! - `pam` is the module, the edge to libpam.
-//! - `rehearsal` is the other side of libpam, for `mfa-chain try` and `demo`. `unsafe` stands in `pam` and `libpam`
-//!   only.
+//! - `pam` is the module, which libpam calls.
+//! - `rehearsal` calls libpam as an application does, for `mfa-chain try` and `demo`.
+//! - `libpam` declares what `pam` and `rehearsal` call. Only these three contain `unsafe`.
 //! - `host` reads what this host will do: PAM stacks, the settings of sshd.
-//! - `changes` changes a live policy or service so that a mistake undoes itself.
-//! - `import` reads the exports of other systems. Pure, as `verifier` is.
-//! - `cli` is the command; it, `changes`, `host` and `import` sit behind the feature `cli`.
+//! - `changes` changes a live policy or service. An unconfirmed change is undone after a time.
+//! - `import` reads the exports of other systems. It is as pure as `verifier`.
+//! - `cli` is the command. The feature `cli` builds it, `changes`, `host`, `import` and `rehearsal`.
 //!
 //! `pam` and `cli` name `store` and `verifier`. `cli` also names `changes`, `host`, `import` and `rehearsal`, and
 //! `changes` names `host`. `store` and `import` name `verifier`, and `verifier` names no other room. `pam` and `cli`
-//! never name each other.
-//! `tests/architecture` keeps this.
+//! never name each other. `tests/architecture` checks these rules.
 
 #[cfg(panic = "abort")]
 compile_error!("a panic must become PAM_ABORT: build with panic = \"unwind\"");
@@ -93,7 +95,7 @@ pub mod store;
 #[doc(hidden)]
 pub mod verifier;
 
-/// The examples of the page for programmers compile.
+/// Runs the examples of docs/library.md as doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/library.md")]
 pub struct LibraryPage;

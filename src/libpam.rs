@@ -1,5 +1,5 @@
-//! What `security/pam_appl.h` and `security/pam_modules.h` declare and pam-bindings lacks: types, numbers and functions
-//! as they are in C. Calling them is unsafe; this file calls nothing.
+//! The types, numbers and functions of `security/pam_appl.h` and `security/pam_modules.h` that pam-bindings lacks. This
+//! file only declares them.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
@@ -17,11 +17,11 @@ pub struct PamMessage {
 pub struct PamResponse {
     /// `resp`: from malloc(3), freed by the caller; null for none.
     pub text: *mut c_char,
-    /// `resp_retcode`: 0, and read by nobody.
+    /// `resp_retcode`: unused, always 0.
     pub code: c_int,
 }
 
-/// The function of an application that libpam's modules ask through, `pam_conv(3)`.
+/// The conversation function of an application, `pam_conv(3)`. Modules send their prompts to it.
 pub type Converse =
     unsafe extern "C" fn(c_int, *const *const PamMessage, *mut *mut PamResponse, *mut c_void) -> c_int;
 
@@ -30,7 +30,7 @@ pub type Converse =
 pub struct PamConv {
     /// `conv`
     pub converse: Converse,
-    /// `appdata_ptr`: handed to `converse` each time.
+    /// `appdata_ptr`: the last argument of each call of `converse`.
     pub appdata: *mut c_void,
 }
 

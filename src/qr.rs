@@ -8,7 +8,7 @@ use qrcode::render::svg as vector;
 use qrcode::{EcLevel, QrCode};
 use zeroize::Zeroizing;
 
-/// The code as an SVG image, four modules of quiet zone around it. Wiped when dropped.
+/// Draws `text` as a QR code in SVG, with a quiet zone of four modules. The image is wiped when dropped.
 ///
 /// # Errors
 ///
@@ -17,7 +17,8 @@ pub fn svg(text: &str) -> Result<Zeroizing<String>, NotDrawn> {
     Ok(Zeroizing::new(code(text)?.render::<vector::Color<'_>>().build()))
 }
 
-/// The code as a PNG image of eight pixels a module, four modules of quiet zone around it. Wiped when dropped.
+/// Draws `text` as a QR code in PNG, with eight pixels per module and a quiet zone of four modules. The image is wiped
+/// when dropped.
 ///
 /// # Errors
 ///
@@ -26,9 +27,9 @@ pub fn png(text: &str) -> Result<Zeroizing<Vec<u8>>, NotDrawn> {
     let code = code(text)?;
     let mut renderer = code.render::<char>();
     let renderer = renderer.dark_color(DARK).light_color(LIGHT).module_dimensions(SCALE, SCALE);
-    let drawn = Zeroizing::new(renderer.build());
+    let letters = Zeroizing::new(renderer.build());
     let grey = |letter| if letter == DARK { 0_u8 } else { u8::MAX };
-    let lines = || drawn.lines();
+    let lines = || letters.lines();
     let pixels: Zeroizing<Vec<u8>> = Zeroizing::new(lines().flat_map(str::chars).map(grey).collect());
     // A QR code is square.
     let side = u32::try_from(lines().count()).unwrap_or(u32::MAX);
@@ -45,7 +46,7 @@ pub fn png(text: &str) -> Result<Zeroizing<Vec<u8>>, NotDrawn> {
 
 /// The modules of the code.
 pub(crate) fn code(text: &str) -> Result<QrCode, NotDrawn> {
-    // The lowest level of correction: screens have no dirt, and fewer modules fit on more terminals.
+    // The lowest level of error correction: screens have no dirt, and a smaller code fits on more terminals.
     QrCode::with_error_correction_level(text, EcLevel::L).map_err(|error| NotDrawn(error.to_string()))
 }
 

@@ -1,4 +1,4 @@
-//! A login from the application's side: what sshd and sudo run, against a scratch folder of service files.
+//! Runs libpam as sshd and sudo do, with service files from a scratch folder.
 
 mod service_folder;
 #[cfg(feature = "pam")]
@@ -18,20 +18,20 @@ pub trait Libpam {
     ///
     /// # Errors
     ///
-    /// [`LibpamError`] when libpam could not be asked. A denial is an [`Outcome`].
+    /// [`LibpamError`] if libpam could not run the login. A denial is an [`Outcome`], not an error.
     fn authenticate(&self, login: &Login<'_>, applicant: &mut dyn Applicant) -> Result<Outcome, LibpamError>;
 }
 
-/// Who answers in a rehearsal.
+/// Answers the prompts of a rehearsal.
 pub trait Applicant {
-    /// Answers a prompt; `None` hangs up. The answer is wiped after it was passed on.
+    /// Answers a prompt; `None` ends the conversation. The caller passes the answer to libpam and wipes its own copy.
     fn answer(&mut self, prompt: &str, echo: bool) -> Option<Zeroizing<String>>;
 
-    /// Takes a message that wants no answer.
+    /// Receives a message that needs no answer.
     fn notice(&mut self, message: &str);
 }
 
-/// What to run.
+/// A login to rehearse.
 #[derive(Clone, Debug)]
 pub struct Login<'a> {
     /// Where the service file is.
@@ -44,12 +44,12 @@ pub struct Login<'a> {
     pub tty: Option<&'a str>,
 }
 
-/// A code that libpam returned, with its words.
+/// A code that libpam returned, and its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The number in `security/_pam_types.h`; 0 lets the claimant in.
     pub code: i32,
-    /// What `pam_strerror(3)` calls it.
+    /// The text of `pam_strerror(3)` for this code.
     pub text: String,
 }
 
@@ -61,7 +61,7 @@ impl Outcome {
     }
 }
 
-/// libpam could not be asked.
+/// libpam could not run the login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LibpamError(pub String);
 

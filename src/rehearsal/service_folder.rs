@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::store::{StoreError, TrustedDir};
 
-/// A folder with one PAM service whose stack is only this module. It is removed when dropped.
+/// A folder with one PAM service. The stack of the service has only this module. Dropping the value removes the folder.
 #[derive(Debug)]
 pub struct ServiceFolder {
     path: PathBuf,
@@ -15,12 +15,12 @@ pub struct ServiceFolder {
 }
 
 impl ServiceFolder {
-    /// Makes the folder below the system's one for temporary files, readable only by its owner. The stack asks
-    /// `module` with the policy and store given, all as absolute paths.
+    /// Makes the folder in the system's folder for temporary files; only the owner can read it. The stack loads
+    /// `module` with `policy` and `store`. All three are absolute paths.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when it can't be made, or `service` is no file name.
+    /// [`StoreError`] when the folder can't be made, or `service` is not a valid name of a service.
     pub fn create(service: &str, module: &Path, policy: &Path, store: &Path) -> Result<Self, StoreError> {
         let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
         if service.is_empty() || service.starts_with('.') || service == "other" || !service.chars().all(plain)
@@ -39,7 +39,7 @@ impl ServiceFolder {
             "rehearsal".to_owned(),
         ];
         folder.write(service, &format!("auth required {}\n", stack.join(" ")))?;
-        // libpam looks for it and complains in the log where it is missing.
+        // libpam also reads the service `other`, and logs an error if it is missing.
         folder.write("other", "auth required pam_deny.so\n")?;
         Ok(folder)
     }
@@ -66,17 +66,17 @@ impl ServiceFolder {
 
 impl Drop for ServiceFolder {
     fn drop(&mut self) {
-        // A leftover in the folder for temporary files harms nobody.
+        // The result is ignored: a leftover folder does no harm.
         let _ = std::fs::remove_dir_all(&self.path);
     }
 }
 
-/// Makes a folder of a random name, mode 0700, below the system's one for temporary files, or below `/tmp` where
-/// somebody else could exchange what is below that one: libpam would load what the exchanged file names.
+/// Makes a folder with a random name and mode 0700 in the system's folder for temporary files. Uses `/tmp` instead if
+/// another user could replace files in that folder: libpam would load the module that a replaced service file names.
 ///
 /// # Errors
 ///
-/// [`StoreError`] when it can be made in neither.
+/// [`StoreError`] when neither place is usable.
 pub fn scratch_folder(prefix: &str) -> Result<PathBuf, StoreError> {
     let first = std::env::temp_dir();
     // The module takes only absolute paths, and TMPDIR may be relative.
@@ -84,24 +84,24 @@ pub fn scratch_folder(prefix: &str) -> Result<PathBuf, StoreError> {
     scratch_folder_below(&[first, PathBuf::from("/tmp")], prefix)
 }
 
-/// The same, below the first of `places` that nobody else could exchange.
+/// Makes such a folder in the first of `places` in which no other user can replace it.
 ///
 /// # Errors
 ///
-/// [`StoreError`] of the last of them.
+/// The [`StoreError`] of the last place.
 pub fn scratch_folder_below(places: &[PathBuf], prefix: &str) -> Result<PathBuf, StoreError> {
     let mut failure = StoreError::invalid(Path::new(prefix), "no place for it");
     for place in places {
         let number = getrandom::u64();
         let number = number.map_err(|_| StoreError::invalid(place, "the kernel gave no random bytes"))?;
         let path = place.join(format!("{prefix}-{number:016x}"));
-        let made = DirBuilder::new().mode(0o700).create(&path);
-        let made = made.map_err(|error| StoreError::io(&path, "make the folder", error));
-        match made.and_then(|()| TrustedDir::open(&path)) {
+        let result = DirBuilder::new().mode(0o700).create(&path);
+        let result = result.map_err(|error| StoreError::io(&path, "make the folder", error));
+        match result.and_then(|()| TrustedDir::open(&path)) {
             Ok(_) => return Ok(path),
             Err(error) => failure = error,
         }
-        // Not there, or empty, or not ours any more.
+        // The result is ignored: the folder may not exist, and another user may have replaced it.
         let _ = std::fs::remove_dir(&path);
     }
     Err(failure)
@@ -114,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    /// Below a folder of mallory's, mallory could put a service file in place of ours, with a module of his own.
+    /// In a folder that mallory owns, mallory could replace our service file with one that names another module.
     #[test]
     fn a_scratch_folder_lies_where_nobody_else_can_exchange_it() {
         assert!(nix::unistd::geteuid().is_root(), "only root can give a folder away: run the tests as root");
@@ -122,18 +122,18 @@ mod tests {
         std::fs::set_permissions(open.path(), Permissions::from_mode(0o777)).expect("chmod");
         let mallory = Some(nix::unistd::Uid::from_raw(65_534));
         nix::unistd::chown(foreign.path(), mallory, None).expect("given away");
-        let made = |places: &[&tempfile::TempDir]| {
+        let make = |places: &[&tempfile::TempDir]| {
             let places: Vec<PathBuf> = places.iter().map(|place| place.path().to_owned()).collect();
             scratch_folder_below(&places, "scratch")
         };
         for hostile in [&open, &foreign] {
-            assert!(made(&[hostile, &own]).expect("a folder").starts_with(own.path()));
-            let refused = made(&[hostile]).expect_err("nowhere").to_string();
+            assert!(make(&[hostile, &own]).expect("a folder").starts_with(own.path()));
+            let refused = make(&[hostile]).expect_err("nowhere").to_string();
             assert!(refused.contains("others may write") || refused.contains("belongs to uid"), "{refused}");
             assert_eq!(std::fs::read_dir(hostile.path()).expect("the folder").count(), 0);
         }
         std::fs::set_permissions(open.path(), Permissions::from_mode(0o1777)).expect("chmod");
-        assert!(made(&[&open, &own]).expect("a folder").starts_with(open.path()), "as /tmp is");
+        assert!(make(&[&open, &own]).expect("a folder").starts_with(open.path()), "as /tmp is");
     }
 
     fn folder() -> tempfile::TempDir {

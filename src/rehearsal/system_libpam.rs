@@ -1,5 +1,5 @@
-//! The application's side of libpam: a real transaction against a scratch folder of service files, so that a
-//! rehearsal and the demonstration run what sshd and sudo run, and touch nothing of the system.
+//! Runs real PAM transactions with service files from a scratch folder. A rehearsal and the demonstration therefore run
+//! the same code as sshd and sudo, and change no file of the system.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
@@ -55,7 +55,7 @@ fn c_text(text: &str) -> Result<CString, LibpamError> {
     CString::new(text).map_err(|_| LibpamError("a name with a NUL byte in it".to_owned()))
 }
 
-/// Found at run time: it is younger (Linux-PAM 1.4) than what the rest of the command needs.
+/// Looks the function up at run time. Linux-PAM has it since 1.4, and the other commands also work with older versions.
 fn pam_start_confdir() -> Result<StartConfdir, LibpamError> {
     // SAFETY: dlsym(3) with a NUL-terminated name; libpam is linked, so its symbols are in the default scope.
     let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"pam_start_confdir".as_ptr()) };
@@ -95,15 +95,15 @@ unsafe extern "C" fn converse(
         let message = unsafe { messages.add(place) };
         // SAFETY: as above.
         let message = unsafe { *message };
-        // SAFETY: `appdata` is the `&mut dyn Applicant` that was put there and that outlives the call.
+        // SAFETY: `appdata` points to the `&mut dyn Applicant` of `authenticate`, which outlives the call.
         let applicant = unsafe { &mut *appdata.cast::<&mut dyn Applicant>() };
         // SAFETY: as above, a valid message.
         let Some(answer) = (unsafe { respond(message, *applicant) }) else {
-            // SAFETY: the array from above, with `place` responses written and not handed over.
+            // SAFETY: the array from above; its first `place` responses are written, and libpam does not have it.
             unsafe { release(array, place) };
             return PAM_CONV_ERR;
         };
-        // SAFETY: `place` is below the `count` that calloc got.
+        // SAFETY: `place` is below `count`, the size of the array.
         let slot = unsafe { array.add(place) };
         // SAFETY: as above.
         unsafe { slot.write(PamResponse { text: answer, code: 0 }) };
@@ -113,21 +113,21 @@ unsafe extern "C" fn converse(
     PAM_SUCCESS
 }
 
-/// Wipes and frees what a conversation that hung up would have answered.
+/// Wipes and frees the answers of a conversation that ended early.
 ///
 /// # Safety
 ///
 /// `array` comes from calloc(3), and its first `written` responses hold null or a text from strdup(3).
 unsafe fn release(array: *mut PamResponse, written: usize) {
     for place in 0..written {
-        // SAFETY: the caller's promise: below what was allocated.
+        // SAFETY: the caller's promise: `place` is inside the array.
         let response = unsafe { array.add(place) };
-        // SAFETY: the caller's promise: written before.
+        // SAFETY: the caller's promise: this response is written.
         let text = unsafe { response.read() }.text;
         if !text.is_null() {
             // SAFETY: NUL-terminated by strdup(3).
             let length = unsafe { libc::strlen(text) };
-            // SAFETY: as many bytes as strdup(3) allocated without the NUL; explicit_bzero is never left out.
+            // SAFETY: strdup(3) allocated these bytes and the NUL. The compiler never removes explicit_bzero.
             unsafe { libc::explicit_bzero(text.cast(), length) };
             // SAFETY: from strdup(3), freed once.
             unsafe { libc::free(text.cast()) };
@@ -137,7 +137,8 @@ unsafe fn release(array: *mut PamResponse, written: usize) {
     unsafe { libc::free(array.cast()) };
 }
 
-/// The answer to one message: a text from strdup(3), null where none is wanted, `None` to hang up.
+/// The answer to one message: a text from strdup(3), null for a message that needs no answer, or `None` to end the
+/// conversation.
 ///
 /// # Safety
 ///
