@@ -57,10 +57,12 @@ impl NoAcceptedKey {
 
 /// Whether this process is an sshd that root started.
 ///
-/// The service name proves nothing, because every program chooses its own. Only root can fake these two: all
-/// three user ids are 0, which never holds in a set-user-id program that another user started, and the kernel
-/// names sshd as the running file. sshd overwrites `SSH_AUTH_INFO_0` before it calls PAM, so only earlier
-/// modules of the same stage could have changed the variable, and root wrote that stack.
+/// The service name proves nothing, because every program chooses its own. This function checks two facts that
+/// only root can fake. First, all three user ids are 0; this does not hold in a set-user-id program that another
+/// user started. Second, the kernel names sshd as the running file.
+///
+/// sshd overwrites `SSH_AUTH_INFO_0` before it calls PAM, so only earlier modules of the same stage could have
+/// changed the variable, and root wrote that stack.
 #[must_use]
 pub fn runs_in_sshd() -> bool {
     let ids = nix::unistd::getresuid();
@@ -68,14 +70,14 @@ pub fn runs_in_sshd() -> bool {
     is_root && std::fs::read_link("/proc/self/exe").is_ok_and(|program| is_sshd(&program))
 }
 
-/// OpenSSH up to 9.7 asks PAM in `sshd`, later ones in `sshd-session`. After an upgrade under a running sshd
-/// the kernel appends " (deleted)" to the name.
+/// OpenSSH up to 9.7 calls PAM in `sshd`, later versions in `sshd-session`. If an upgrade replaces the file of a
+/// running sshd, the kernel appends " (deleted)" to the name.
 fn is_sshd(program: &Path) -> bool {
     let name = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     matches!(name.strip_suffix(" (deleted)").unwrap_or(name), "sshd" | "sshd-session")
 }
 
-/// Whether one of the accepted methods, a line each, is a public key: `publickey ssh-ed25519 AAAA...`.
+/// Whether one line of the accepted methods is a public key: `publickey ssh-ed25519 AAAA...`.
 fn names_a_key(methods: &str) -> bool {
     methods.lines().any(|line| {
         let words: Vec<&str> = line.split(' ').collect();
@@ -83,7 +85,7 @@ fn names_a_key(methods: &str) -> bool {
     })
 }
 
-/// Where sshd lists the methods that it accepted, a line each (`expose_authinfo` in auth-pam.c of OpenSSH).
+/// The variable in which sshd lists the accepted methods, one per line (`expose_authinfo` in auth-pam.c of OpenSSH).
 const AUTH_INFO: &CStr = c"SSH_AUTH_INFO_0";
 
 #[link(name = "pam")]
@@ -98,7 +100,7 @@ fn pam_environment(handle: &mut PamHandle, name: &CStr) -> Option<String> {
     if value.is_null() {
         return None;
     }
-    // SAFETY: not null, NUL-terminated, and kept until the next pam_putenv(3), which comes after the copy.
+    // SAFETY: not null and NUL-terminated; libpam keeps the text until the next pam_putenv(3), after this copy.
     Some(unsafe { CStr::from_ptr(value) }.to_string_lossy().into_owned())
 }
 

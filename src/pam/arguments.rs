@@ -18,7 +18,7 @@ pub struct Arguments {
     pub exempt_by_key: bool,
     /// `debug`: more log lines, still without secrets.
     pub debug: bool,
-    /// `rehearsal`: each log line says so. `mfa-chain try` writes it, so that nobody takes its lines for logins.
+    /// `rehearsal`: marks each log line. `mfa-chain try` sets it, so that its lines can't be taken for logins.
     pub rehearsal: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the hooks do: read the line's arguments and the policy, run the engine, give libpam a code.
+//! The work of the hooks: read the arguments of the line and the policy, run the engine, return a code to libpam.
 
 use std::ffi::CStr;
 use std::path::Path;
@@ -39,8 +39,8 @@ pub fn authenticate(handle: &mut PamHandle, arguments: &[&CStr], flags: PamFlag)
     };
     let mut conversation = PamConversation::new(handle, flags & PAM_SILENT != 0);
     let verdict = login::authenticate(&orchestrator, &request, &mut conversation);
-    // libpam keeps the longest of all requested delays, so a shorter second request would have no effect.
-    // Requested on success too, since libpam then skips the delay.
+    // One request, after the verdict: libpam keeps the longest of all requested delays, so a shorter second
+    // request would have no effect. Success makes no difference, because libpam then skips the delay.
     let delay = orchestrator.policy().fail_delay_seconds(conversation.rule());
     request_fail_delay(handle, Duration::from_secs(delay));
     match verdict {
@@ -112,8 +112,8 @@ pub fn account(handle: &mut PamHandle, arguments: &[&CStr]) -> PamResultCode {
     }
 }
 
-/// Whether our auth line let an exempt sshd login continue without a key or a password before it. Where our
-/// auth line did not run, sshd accepted a key without calling PAM, or the stack asked another module.
+/// Whether our auth line let an exempt sshd login continue without a key or a password before it. `false` if our
+/// auth line did not run: sshd then accepted a key without calling PAM, or the stack asked another module.
 fn came_in_by_nothing(shown: Option<&Shown>, request: &Request) -> bool {
     shown.is_some_and(|shown| *shown != Shown::FirstFactor { user: request.user.clone() })
         && is_sshd_login(request)
@@ -141,7 +141,7 @@ fn how_to_check(policy: &Path, error: &StoreError) -> String {
     format!("`mfa-chain {option}check` {end}")
 }
 
-/// What a login works with.
+/// What both hooks need for a login.
 struct Setup {
     orchestrator: Orchestrator<LoginStore, SystemClock, LoginAccounts, SyslogAudit>,
     exempt_by_key: bool,

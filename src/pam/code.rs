@@ -10,16 +10,16 @@ use crate::verifier::verdict::{Exemption, Verdict};
 /// profiles treat these codes as "ignore".
 pub fn code_of(verdict: &Verdict) -> PamResultCode {
     match verdict {
-        // The success of authenticate, with the proof of a whole chain in it.
+        // A grant holds the proof of a whole chain.
         Verdict::Grant(_) => PamResultCode::PAM_SUCCESS,
-        // The one "ignore".
+        // No other verdict returns "ignore".
         Verdict::Exempt(_) => PamResultCode::PAM_IGNORE,
         Verdict::Deny(reason) => code_of_denial(reason),
     }
 }
 
-/// The code of an exempt login in which sshd accepted a key: the other success of authenticate. Takes both
-/// proofs, so no caller can return this code without them.
+/// The code of an exempt login in which sshd accepted a key. Takes both proofs, so no caller can return this
+/// success without them.
 pub const fn code_of_exempt_login(_: Exemption, _: AcceptedKey) -> PamResultCode {
     PamResultCode::PAM_SUCCESS
 }

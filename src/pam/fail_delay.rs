@@ -11,7 +11,7 @@ use crate::libpam::pam_fail_delay;
 /// longest delay of all modules, varies it randomly by up to half, and skips it on success.
 pub fn request_fail_delay(handle: &mut PamHandle, delay: Duration) {
     let microseconds = c_uint::try_from(delay.as_micros()).unwrap_or(c_uint::MAX);
-    // SAFETY: pam_fail_delay(3) takes the handle that libpam passed to this hook, which is valid until it
-    // returns, and keeps nothing of it.
+    // SAFETY: pam_fail_delay(3) takes the handle that libpam passed to this hook. The handle is valid until the
+    // hook returns, and the call keeps no pointer to it.
     let _ = unsafe { pam_fail_delay(std::ptr::from_mut(handle).cast(), microseconds) };
 }

@@ -29,12 +29,12 @@ pub fn guard(hook: impl FnOnce() -> PamResultCode) -> PamResultCode {
 
 /// Logs that there was a panic, without the panic message, which may hold data of the user.
 fn tell_the_log() {
-    let told = catch_unwind(|| {
+    let result = catch_unwind(|| {
         let event = Event::new(Severity::Error, "panic").with("verdict", "deny");
         let audit = SyslogAudit::new("pam", "panic");
         audit.record(&event.saying("a defect of this module; the login is denied; please report it"));
     });
-    if let Err(payload) = told {
+    if let Err(payload) = result {
         std::mem::forget(payload);
     }
 }

@@ -1,5 +1,5 @@
-//! The edge to libpam, and the only room with `unsafe`: all input is untrusted C, and all output is a code of
-//! the table in `docs/return-codes.md`.
+//! The module itself, which libpam calls. All input comes from untrusted C code, and all output is a code of the
+//! table in `docs/return-codes.md`. No other room of the module contains unsafe code.
 
 mod accepted_key;
 mod arguments;

@@ -1,4 +1,4 @@
-//! Audit lines to the system's log, facility AUTHPRIV, in the form that `pam_syslog(3)` gives them.
+//! Sends audit lines to the system's log, facility AUTHPRIV, in the format of `pam_syslog(3)`.
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -20,10 +20,10 @@ pub struct SyslogAudit {
 }
 
 impl SyslogAudit {
-    /// Lines of `service`; `stage` is `auth` or `account`.
+    /// A log for lines of `service`; `stage` is `auth` or `account`.
     #[must_use]
     pub fn new(service: &str, stage: &str) -> Self {
-        // The process id stays valid for one hook: sshd forks before it calls one.
+        // The process id stays the same during a hook, because sshd forks before it calls one.
         let process = std::process::id();
         let service: String =
             service.chars().map(|letter| if is_plain(letter) { letter } else { '_' }).take(32).collect();
@@ -32,13 +32,13 @@ impl SyslogAudit {
         Self { prefix, suffix: "", debug: false, log: RefCell::new(None) }
     }
 
-    /// The same with the debug lines where `debug` is true, and with a mark on each line where `rehearsal` is.
+    /// The same log, which also takes debug lines if `debug` is true and marks each line if `rehearsal` is true.
     #[must_use]
     pub fn with(self, debug: bool, rehearsal: bool) -> Self {
         Self { debug, suffix: if rehearsal { " rehearsal=yes" } else { "" }, ..self }
     }
 
-    /// Lines of the command, which carry its own name.
+    /// A log for lines of the command, under the name `mfa-chain`.
     #[must_use]
     pub fn of_the_command() -> Self {
         let prefix = format!("mfa-chain[{}]: ", std::process::id());

@@ -1,7 +1,7 @@
-//! The account and group databases of this host, asked through NSS, so that LDAP and SSSD count.
+//! Asks the account and group databases of this host through NSS, so that LDAP and SSSD count too.
 //!
-//! Calls libc directly: the available crates fail for groups above a mebibyte, or report a database that did
-//! not answer as a name that is not listed.
+//! This file calls libc directly. The available crates fail for groups above a mebibyte, or do not distinguish a
+//! database that did not answer from a name that is not listed.
 
 use std::cell::OnceCell;
 use std::ffi::{CStr, CString, c_char, c_int};
@@ -21,11 +21,11 @@ impl Accounts for SystemAccounts {
     fn account(&self, name: &str) -> Result<Option<Account>, AccountsError> {
         // No database can hold a name with NUL.
         let Ok(wanted) = CString::new(name) else { return Ok(None) };
-        // SAFETY: getpwnam_r(3) with a NUL-terminated name and the buffer that `ask` hands on; the entry is read
-        // while the buffer stands.
+        // SAFETY: getpwnam_r(3) with a NUL-terminated name and the buffer of `ask`, which lives until `ask` has
+        // read the entry.
         let answer = ask(
-            |entry, buffer, length, found| unsafe {
-                libc::getpwnam_r(wanted.as_ptr(), entry, buffer, length, found)
+            |entry, buffer, length, result| unsafe {
+                libc::getpwnam_r(wanted.as_ptr(), entry, buffer, length, result)
             },
             to_account,
         );
@@ -35,7 +35,7 @@ impl Accounts for SystemAccounts {
     fn account_of(&self, uid: u32) -> Result<Option<Account>, AccountsError> {
         // SAFETY: getpwuid_r(3), as above.
         let answer = ask(
-            |entry, buffer, length, found| unsafe { libc::getpwuid_r(uid, entry, buffer, length, found) },
+            |entry, buffer, length, result| unsafe { libc::getpwuid_r(uid, entry, buffer, length, result) },
             to_account,
         );
         answer.map_err(|failure| failure.at("the account of user id", &uid.to_string()))
@@ -50,11 +50,12 @@ impl Accounts for SystemAccounts {
     }
 }
 
-/// [`SystemAccounts`] during one login: what the rules of a policy ask of each group is asked once.
+/// [`SystemAccounts`] for one login: it remembers the groups of the account, so that many rules cause one lookup.
 #[derive(Debug, Default)]
 pub struct LoginAccounts {
-    /// The groups of the account that was asked about first. A login asks about one.
+    /// The groups of the first account that a rule asked about. A login asks about only one account.
     groups: OnceCell<(Account, Result<Vec<Gid>, AccountsError>)>,
+    /// Whether every directory answered.
     answers: OnceCell<Result<(), AccountsError>>,
 }
 
@@ -83,7 +84,7 @@ impl Accounts for LoginAccounts {
 
 type GroupsOf<'a> = dyn Fn(&Account, &CStr) -> Result<Vec<Gid>, AccountsError> + 'a;
 
-/// Whether `account` is in `group`. `groups` lists those of the account; `answers` says that no directory was left out.
+/// Whether `account` is in `group`. `groups` lists the groups of an account; `answers` fails if a directory is down.
 fn membership_with(
     account: Option<&Account>,
     group: &str,
@@ -91,10 +92,10 @@ fn membership_with(
     answers: &dyn Fn() -> Result<(), AccountsError>,
 ) -> Result<Membership, AccountsError> {
     let name = account.and_then(|account| CString::new(account.name.as_str()).ok());
-    let found = find_group(group, |gid, members| {
+    let entry = find_group(group, |gid, members| {
         (gid, name.as_ref().is_some_and(|name| members.contains(name.as_c_str())))
     })?;
-    let Some((gid, is_named)) = found else { return Ok(Membership::NoSuchGroup) };
+    let Some((gid, is_named)) = entry else { return Ok(Membership::NoSuchGroup) };
     let (Some(account), Some(name)) = (account, name) else { return Ok(Membership::NoMember) };
     // A directory may omit the members of a group and list the groups of a member instead.
     if is_named || gid == account.gid || groups(account, &name)?.contains(&Gid::from_raw(gid)) {
@@ -108,21 +109,21 @@ fn groups_of(account: &Account, name: &CStr) -> Result<Vec<Gid>, AccountsError> 
         .map_err(|error| Failure::System(error).at("the groups of", &account.name))
 }
 
-/// getgrouplist(3) silently omits the groups of a directory that is down, which would look like "no member". A group name
-/// that no file has makes libc ask every directory, and then an outage is an error.
+/// Fails if a directory is down. getgrouplist(3) silently omits the groups of such a directory, which would look like
+/// "no member". libc asks every directory for a group that no file lists, and reports an outage as an error.
 fn every_directory_answers() -> Result<(), AccountsError> {
     find_group(NOBODYS_GROUP, |_, _| ()).map(|_| ())
 }
 
 const NOBODYS_GROUP: &str = "mfa-chain asks whether you answer";
 
-/// What `read` makes of the number and the members of a group.
+/// Looks up the group `name`. Returns what `read` returns for its number and its members.
 fn find_group<T>(name: &str, read: impl Fn(gid_t, Members<'_>) -> T) -> Result<Option<T>, AccountsError> {
     let Ok(wanted) = CString::new(name) else { return Ok(None) };
     let answer = ask(
-        // SAFETY: getgrnam_r(3) with a NUL-terminated name and the buffer that `ask` hands on.
-        |entry, buffer, length, found| unsafe {
-            libc::getgrnam_r(wanted.as_ptr(), entry, buffer, length, found)
+        // SAFETY: getgrnam_r(3) with a NUL-terminated name and the buffer of `ask`.
+        |entry, buffer, length, result| unsafe {
+            libc::getgrnam_r(wanted.as_ptr(), entry, buffer, length, result)
         },
         |entry: &group| Some(read(entry.gr_gid, Members(entry))),
     );
@@ -136,16 +137,17 @@ impl Members<'_> {
     fn contains(&self, name: &CStr) -> bool {
         let mut member = self.0.gr_mem;
         while !member.is_null() {
-            // SAFETY: gr_mem is an array of texts that ends with null (getgrnam(3)), aligned as the entry says.
+            // SAFETY: gr_mem is an array of pointers that ends with null (getgrnam(3)). read_unaligned accepts
+            // every alignment.
             let text = unsafe { member.read_unaligned() };
             if text.is_null() {
                 break;
             }
-            // SAFETY: not null, and NUL-terminated as all texts of an entry.
+            // SAFETY: not null, and NUL-terminated like all texts of an entry.
             if unsafe { CStr::from_ptr(text) } == name {
                 return true;
             }
-            // SAFETY: the one that was read was not the last.
+            // SAFETY: the pointer just read was not null, so it was not the last.
             member = unsafe { member.add(1) };
         }
         false
@@ -174,12 +176,12 @@ fn ask<E, T>(
     loop {
         let mut buffer = vec![0_u8; bytes];
         let mut entry = std::mem::MaybeUninit::<E>::zeroed();
-        let mut found = ptr::null_mut();
-        let code = call(entry.as_mut_ptr(), buffer.as_mut_ptr().cast(), bytes, &raw mut found);
+        let mut result = ptr::null_mut();
+        let code = call(entry.as_mut_ptr(), buffer.as_mut_ptr().cast(), bytes, &raw mut result);
         match code {
-            0 if found.is_null() => return Ok(None),
-            // SAFETY: 0 and a result say that `found` points to the entry, which is filled.
-            0 => return Ok(read(unsafe { &*found })),
+            0 if result.is_null() => return Ok(None),
+            // SAFETY: after code 0 a `result` that is not null points to the entry, which libc has filled.
+            0 => return Ok(read(unsafe { &*result })),
             libc::EINTR => {}
             libc::ERANGE if bytes < MOST_BYTES => bytes = bytes.saturating_mul(4).min(MOST_BYTES),
             libc::ERANGE => return Err(Failure::TooLarge),

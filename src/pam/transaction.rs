@@ -7,11 +7,11 @@ use ::pam::module::PamHandle;
 use super::accepted_key::runs_in_sshd;
 use crate::verifier::request::Request;
 
-/// What a claimant showed to the auth line. Holds the user's name, because an application may change
-/// `PAM_USER` between the two lines.
+/// What a claimant showed to the auth line. Holds the user's name, because an application may change `PAM_USER`
+/// between the auth line and the account line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shown {
-    /// Nothing that counts: the try failed or is not over, or the login is exempt without a first factor.
+    /// Nothing that counts: the try failed or has not ended, or the login is exempt and showed no first factor.
     Nothing,
     /// A whole chain.
     Chain {
@@ -26,7 +26,7 @@ pub enum Shown {
 }
 
 impl Shown {
-    /// Stores it in the handle and replaces the result of an earlier try.
+    /// Stores this result in the handle. It replaces the result of an earlier try.
     ///
     /// # Errors
     ///
@@ -35,12 +35,12 @@ impl Shown {
         handle.set_data(NAME, Box::new(self)).map_err(|_| PamResultCode::PAM_SERVICE_ERR)
     }
 
-    /// The result of the last auth line of this transaction; `None` where none ran, as after only a public
-    /// key.
+    /// The result of the last auth line of this transaction. `None` if no auth line ran, for example after only a
+    /// public key.
     #[must_use]
     pub fn in_this_transaction(handle: &PamHandle) -> Option<&Self> {
-        // SAFETY: only this module stores under this name, and only a Box<Shown>; libpam frees it in pam_end(3)
-        // or when it is replaced, neither of which happens while the borrow lasts.
+        // SAFETY: only this module stores under this name, and it stores only a Box<Shown>. libpam frees the box in
+        // pam_end(3) or when new data replaces it. Neither happens while the borrow lasts.
         unsafe { handle.get_data::<Self>(NAME) }.ok()
     }
 }
@@ -53,13 +53,13 @@ pub fn password_was_taken(handle: &PamHandle) -> bool {
     handle.get_item::<AuthTok<'_>>().ok().flatten().is_some_and(|password| !password.as_bytes().is_empty())
 }
 
-/// Whether anything indicates that the login comes through sshd. A wrong "yes" only refuses a login, so the
-/// claims of the application are believed here.
+/// Whether anything indicates that the login comes through sshd. A wrong "yes" only refuses a login, so this
+/// function trusts the claims of the application.
 #[must_use]
 pub fn is_sshd_login(request: &Request) -> bool {
     request.service == "sshd" || request.tty.as_deref() == Some("ssh") || runs_in_sshd()
 }
 
-/// All modules share these names. The version is part of the name because two versions of this module may use
-/// one handle during an upgrade, and each reads the data in its own memory layout.
+/// The name of the data in the handle, unique among all modules. It contains the version, because during an upgrade
+/// two versions of this module may use one handle, and each has its own memory layout for the data.
 const NAME: &str = concat!("pam_mfa_chain.shown ", env!("CARGO_PKG_VERSION"));

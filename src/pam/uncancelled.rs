@@ -1,4 +1,4 @@
-//! Keeps the application from cancelling its thread inside the module.
+//! Prevents the application from cancelling its thread inside the module.
 
 use libc::c_int;
 
@@ -7,7 +7,7 @@ unsafe extern "C" {
     fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
 }
 
-/// As in pthread.h of glibc and of musl.
+/// The value in pthread.h of glibc and of musl.
 const PTHREAD_CANCEL_DISABLE: c_int = 1;
 
 /// Delays a cancellation of this thread, as by `pthread_cancel`, until this guard drops. glibc cancels a
@@ -16,10 +16,10 @@ const PTHREAD_CANCEL_DISABLE: c_int = 1;
 pub struct Uncancelled(Option<c_int>);
 
 impl Uncancelled {
-    /// From now on.
+    /// Disables cancellation.
     pub fn begin() -> Self {
         let mut before = 0;
-        // SAFETY: pthread_setcancelstate(3) with a place for the state before.
+        // SAFETY: pthread_setcancelstate(3) with a place for the previous state.
         let failed = unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &raw mut before) };
         Self((failed == 0).then_some(before))
     }
@@ -28,7 +28,7 @@ impl Uncancelled {
 impl Drop for Uncancelled {
     fn drop(&mut self) {
         if let Some(before) = self.0 {
-            // SAFETY: with the state that it gave; no place is wanted for the one now.
+            // SAFETY: the state comes from pthread_setcancelstate(3), which accepts null for the previous state.
             unsafe { pthread_setcancelstate(before, std::ptr::null_mut()) };
         }
     }
