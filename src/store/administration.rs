@@ -44,13 +44,13 @@ impl FileStore {
         for folder in [SECRETS, STATE, DECOYS, UIDS] {
             store.make_folder(folder)?;
         }
-        let _alone = store.lock_commands()?;
+        let _command_lock = store.lock_commands()?;
         store.make_decoys()?;
         Ok(store)
     }
 
-    /// Changes the record of `user` from what it is now to what `change` makes of it. Logins of this user and
-    /// other commands wait meanwhile. The state file is made with the first record.
+    /// Passes the current record of `user` to `change` and stores the record that `change` returns. Logins of this
+    /// user and other commands wait meanwhile. Creates the state file together with the first record.
     ///
     /// # Errors
     ///
@@ -61,38 +61,38 @@ impl FileStore {
         change: impl FnOnce(UserRecord) -> Result<UserRecord, E>,
     ) -> Result<(), E> {
         let dir = &self.dir()?;
-        let _alone = self.lock_commands()?;
+        let _command_lock = self.lock_commands()?;
         let owner = Owner(user.clone());
         sweep(dir, &owner);
         if self.record(user)?.is_none() {
-            // The empty record comes first: a kill between the two files then leaves a user who is not
-            // enrolled, and never a state without its record.
+            // The empty record comes first. If the command is killed between the two files, the user is not
+            // enrolled, and no state is left without its record.
             self.replace_record(user, &UserRecord::default())?;
         }
         if !dir.has(&owner.file_name())? {
-            // An error, not a new state: only the lost state knew which codes are used.
+            // A lost state is an error. A new state would make used codes good again.
             check_not_enrolled(dir, user)?;
             let fresh = fresh_state(dir)?;
             self.create_state(&owner, &fresh)?;
         }
         let locked = self.lock_own(dir, user)?;
         let current = self.record(user)?.unwrap_or_default();
-        let changed = change(current)?;
-        if changed.credentials().is_empty() {
+        let record = change(current)?;
+        if record.credentials().is_empty() {
             drop_bypass(&locked, dir)?;
         }
-        self.index(user, &changed)?;
-        self.replace_record(user, &changed).map_err(E::from)
+        self.index(user, &record)?;
+        self.replace_record(user, &record).map_err(E::from)
     }
 
-    /// Puts an empty record in place of one that can't be read: the user is not enrolled then. The login
-    /// state stays, so used codes stay used.
+    /// Replaces a record that can't be read with an empty one. The user is not enrolled then. The login state
+    /// stays, so used codes stay used.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when it can't be written.
+    /// [`StoreError`] when the empty record can't be written.
     pub fn discard_record(&self, user: &Username) -> Result<(), StoreError> {
-        let _alone = self.lock_commands()?;
+        let _command_lock = self.lock_commands()?;
         let dir = &self.dir()?;
         let state = self.lock_own(dir, user);
         if let Ok(locked) = &state {
@@ -101,9 +101,9 @@ impl FileStore {
         self.replace_record(user, &UserRecord::default())
     }
 
-    /// Keeps the name under which an account enrolled, so that a renamed account is noticed. Written before
-    /// the record: an entry without a record does no harm, but a record without an entry would hide a
-    /// renaming.
+    /// Writes the name under which an account enrolled to the index, so that a login notices a renamed account. The
+    /// caller writes the record afterwards: an entry without a record does no harm, but a record without an entry
+    /// would hide a renaming.
     fn index(&self, user: &Username, record: &UserRecord) -> Result<(), StoreError> {
         match record.uid() {
             Some(uid) if !record.credentials().is_empty() && self.holder_of(uid)?.as_ref() != Some(user) => {
@@ -130,21 +130,20 @@ impl FileStore {
         self.put(&owner.file_name(), &bytes, |_| Ok(()))
     }
 
-    /// Forgets the failures of `user`, so that the next attempt is judged at once. Codes that were used stay
-    /// used.
+    /// Deletes the failures of `user`, so that the next attempt is judged at once. Used codes stay used.
     ///
     /// # Errors
     ///
     /// [`StoreError`] of the state file.
     pub fn clear_failures(&self, user: &Username) -> Result<(), StoreError> {
         let dir = &self.dir()?;
-        let _alone = self.lock_commands()?;
+        let _command_lock = self.lock_commands()?;
         let locked = self.lock_own(dir, user)?;
         change_state(&locked, dir, |state| state.failures.forget())
     }
 
-    /// Records that the counter of `credential` of `user` is at `next` or further, as two consecutive codes
-    /// have just proven. A reset of the login state had made the counter void.
+    /// Records that the counter of `credential` of `user` is at least `next`. Two consecutive codes have just
+    /// proven this. A reset of the login state had made the counter void.
     ///
     /// # Errors
     ///
@@ -157,14 +156,14 @@ impl FileStore {
         now: UnixTime,
     ) -> Result<(), StoreError> {
         let dir = &self.dir()?;
-        let _alone = self.lock_commands()?;
+        let _command_lock = self.lock_commands()?;
         let locked = self.lock_own(dir, user)?;
         change_state(&locked, dir, |state| state.set_counter(credential, next, now))
     }
 
-    /// Makes a new login state for `user` where the old one is lost or damaged. The lost knowledge is
-    /// replaced by safe assumptions: present codes and all recovery codes count as used, and the counter of a
-    /// HOTP token is void until two consecutive codes prove it. `bypass` lets the user in meanwhile.
+    /// Makes a new login state for `user` after the old one was lost or damaged. Safe assumptions replace the lost
+    /// data: present codes and all recovery codes count as used, and the counter of a HOTP token is void until two
+    /// consecutive codes prove it. The code in `bypass` lets the user in meanwhile.
     ///
     /// # Errors
     ///
@@ -176,10 +175,10 @@ impl FileStore {
         now: UnixTime,
     ) -> Result<(), StoreError> {
         let dir = &self.dir()?;
-        let _alone = self.lock_commands()?;
+        let _command_lock = self.lock_commands()?;
         let record = self.record(user)?.unwrap_or_default();
         let state = LoginState::reset(&record, random_draw_key(dir.path())?, bypass, now);
-        // A backup of only the secrets has no such folder.
+        // After a restore of only the secrets the folder is missing.
         self.make_folder(STATE)?;
         self.create_state(&Owner(user.clone()), &state)
     }
@@ -217,8 +216,8 @@ impl FileStore {
         Ok(users)
     }
 
-    /// Problems outside the records: login states without a record, whose users are denied, and missing or
-    /// damaged decoys, which names without an enrollment need.
+    /// Problems outside the records. A login state without a record denies its user. Missing or damaged decoys deny
+    /// every name without an enrollment.
     ///
     /// # Errors
     ///
@@ -244,7 +243,7 @@ impl FileStore {
         Username::from_file_name(file).or_else(|| self.user_in(file))
     }
 
-    /// The user whose name was too long for the file name that begins with `file`.
+    /// The user of the secret file `file`, whose file name is too short for the whole name. The record has the name.
     fn user_in(&self, file: &str) -> Option<Username> {
         let name = format!("{SECRETS}/{file}.toml");
         let text = self.dir().ok()?.read_file(&name, secret_file::MAX_BYTES, Readers::Owner).ok()?;
@@ -252,7 +251,7 @@ impl FileStore {
         (user.to_file_name() == file).then_some(user)
     }
 
-    /// Makes missing or damaged decoys; no user's codes depend on them.
+    /// Creates missing decoys and replaces damaged ones. No user's codes depend on them.
     fn make_decoys(&self) -> Result<(), StoreError> {
         let dir = &self.dir()?;
         let mut made = false;
@@ -270,7 +269,7 @@ impl FileStore {
             made = true;
         }
         if made {
-            // One sync for all of them.
+            // One sync makes both files durable.
             syncfs(dir).map_err(|error| StoreError::io(&dir.path_of(DECOYS), "sync", error))?;
         }
         Ok(())
@@ -285,7 +284,7 @@ impl FileStore {
         }
     }
 
-    /// Removes the decoys of earlier versions: anybody could compute which names shared a table.
+    /// Removes the decoys of earlier versions, because every user could compute which names shared a table.
     fn remove_tables_of_version_1(&self) -> Result<(), StoreError> {
         let dir = &self.dir()?;
         for number in 0..64 {
@@ -295,7 +294,7 @@ impl FileStore {
         Ok(())
     }
 
-    /// One command at a time. Logins never take this lock.
+    /// Waits until no other command changes the store. Logins never take this lock.
     pub(super) fn lock_commands(&self) -> Result<CommandLock, StoreError> {
         let dir = &self.dir()?;
         let failed = |error: std::io::Error| StoreError::io(dir.path(), "lock the store", error);
@@ -314,15 +313,15 @@ impl FileStore {
         self.replace(STATE, &owner.file_name(), &bytes)
     }
 
-    /// Puts a file with `bytes` at `name`, durable when this returns: written beside it, synced, renamed over
-    /// it, the folder synced.
+    /// Writes `bytes` to a new file, syncs it, renames it to `name`, and syncs the folder. The file is durable when
+    /// this returns.
     pub(super) fn replace(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let dir = &self.dir()?;
         self.put(name, bytes, File::sync_all)?;
         dir.sync_folder(folder)
     }
 
-    /// Puts a whole file at `name`: written beside it, given to `sync`, renamed over it.
+    /// Writes `bytes` to a new file, passes the file to `sync`, and renames it to `name`.
     pub(super) fn put(
         &self,
         name: &str,
@@ -330,8 +329,8 @@ impl FileStore {
         sync: impl FnOnce(&File) -> std::io::Result<()>,
     ) -> Result<(), StoreError> {
         let dir = &self.dir()?;
-        // No user's file name begins with a dot. A file that a killed command left behind is removed first:
-        // under the lock of the commands no other command is writing it.
+        // No user's file name begins with a dot. A killed command may have left such a file. Removing it is safe,
+        // because under the lock of the commands no other command writes it.
         let beside = name.replacen('/', "/.", 1) + ".new";
         dir.remove(&beside)?;
         let file = dir.create_file(&beside, |mut file| file.write_all(bytes).and_then(|()| sync(file)))?;
@@ -348,8 +347,7 @@ impl Enrollments for FileStore {
         match self.login_state(user)? {
             Some(state) => Ok(Some((record, state))),
             None if record.credentials().is_empty() => Ok(Some((record, LoginState::default()))),
-            // An error, because a change of the record would make a new state, in which used codes are good
-            // again.
+            // A lost state is an error. A new state would make used codes good again.
             None => Err(StoreFailure(format!(
                 "the login state of `{user}` is gone, so used codes are not known; run `mfa-chain unlock \
                  --reset-state {}`",
@@ -394,7 +392,7 @@ impl<E> From<StoreError> for Ended<E> {
     }
 }
 
-/// Both slots, so that every block is there before the first login needs it.
+/// The content of both slots, so that the file has all its disk blocks before the first login writes to it.
 fn state_bytes(owner: &Owner, state: &LoginState) -> Result<Vec<u8>, StoreError> {
     let slot = |sequence| {
         let outgrew =
@@ -404,7 +402,7 @@ fn state_bytes(owner: &Owner, state: &LoginState) -> Result<Vec<u8>, StoreError>
     Ok([slot(1)?.as_slice(), slot(2)?.as_slice()].concat())
 }
 
-/// Changes the state of a user under its lock; durable when this returns.
+/// Changes the state of a user under its lock. The change is durable when this returns.
 fn change_state(
     locked: &Locked,
     dir: &TrustedDir,
@@ -415,8 +413,8 @@ fn change_state(
     locked.commit(dir, &newest)
 }
 
-/// Deletes the bypass code of a user without authenticators. A state that can't be read is left: it lets
-/// nobody in and must not prevent the revocation.
+/// Deletes the bypass code of a user without authenticators. Leaves a state that can't be read: no login succeeds
+/// with it, and it must not prevent the revocation.
 fn drop_bypass(locked: &Locked, dir: &TrustedDir) -> Result<(), StoreError> {
     match locked.read_newest(dir) {
         Ok(newest) if newest.state.bypass.is_some() => change_state(locked, dir, |state| state.bypass = None),

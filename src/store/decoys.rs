@@ -1,8 +1,8 @@
 //! Login states of names without an enrollment, so that these names behave as enrolled ones do.
 //!
-//! One file holds [`PLACES`] of them, each written in place. A hash under a key of the host chooses the place
-//! of a name, so nobody can find out which names share a place. No name is ever dropped, so no draw starts
-//! over. No user's codes depend on this file: a damaged place counts as a new one.
+//! One file holds [`PLACES`] of these states, and a write changes one of them in place. A hash under a key of the
+//! host chooses the place of a name, so nobody can find out which names share a place. The file never drops a state,
+//! so no draw starts over. No user's codes depend on this file: a damaged place counts as a new one.
 
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
@@ -23,11 +23,11 @@ use crate::verifier::time::UnixTime;
 
 /// The file below the store.
 pub const DECOY_STATES: &str = "decoys/states";
-/// How many places a new file has. Two names in one place change each other's draws, so there are many: 4
-/// MiB.
+/// How many places a new file has. Two names in one place change each other's draws, and many places make this rare.
+/// The file takes 4 MiB.
 pub const PLACES: usize = 65_535;
 
-/// Both are small numbers in every libc; the fields of `flock` are smaller than the constants.
+/// The fields of `flock` have a smaller type than these constants. Both values are small in every libc.
 #[allow(clippy::cast_possible_truncation)]
 const WRITE_LOCK: libc::c_short = libc::F_WRLCK as libc::c_short;
 #[allow(clippy::cast_possible_truncation)]
@@ -65,9 +65,9 @@ impl DecoyFile {
     pub fn open(dir: &TrustedDir) -> Result<Self, StoreError> {
         let opened = dir.open_file(DECOY_STATES, OFlag::O_RDWR, Readers::Owner)?;
         let mut header = [0; HEADER_BYTES];
-        let read = opened.file.read_exact_at(&mut header, 0);
+        let result = opened.file.read_exact_at(&mut header, 0);
         let places = opened.bytes().saturating_sub(HEADER_BYTES).checked_div(PLACE_BYTES).unwrap_or(0);
-        let key = read.ok().and_then(|()| key_in(&header)).filter(|_| places > 0);
+        let key = result.ok().and_then(|()| key_in(&header)).filter(|_| places > 0);
         let Some(key) = key else {
             let what = "is not a file of decoys of this version; run `mfa-chain enroll` for any user, which replaces it";
             return Err(StoreError::invalid(&opened.path, what));
@@ -75,7 +75,7 @@ impl DecoyFile {
         Ok(Self { opened, key, places: u64::try_from(places).unwrap_or(1) })
     }
 
-    /// The state of `user`, as if enrolled.
+    /// The state of `user`, in the form of an enrolled user's state.
     ///
     /// # Errors
     ///
@@ -88,8 +88,8 @@ impl DecoyFile {
 
     fn place(&self, offset: u64) -> Result<Place, StoreError> {
         let mut bytes = [0; PLACE_BYTES];
-        let read = self.opened.file.read_exact_at(&mut bytes, offset);
-        read.map_err(|error| StoreError::io(&self.opened.path, "read", error))?;
+        let result = self.opened.file.read_exact_at(&mut bytes, offset);
+        result.map_err(|error| StoreError::io(&self.opened.path, "read", error))?;
         Ok(decode(&bytes).unwrap_or_default())
     }
 
@@ -104,7 +104,7 @@ impl DecoyFile {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the system refuses it.
+    /// [`StoreError`] when the system refuses the lock.
     pub fn lock(self, dir: &TrustedDir, user: &str) -> Result<LockedDecoy, StoreError> {
         let (offset, user) = (self.offset_of(user), user.to_owned());
         let undisturbed = Undisturbed::begin();
@@ -128,7 +128,7 @@ impl DecoyFile {
         Ok(LockedDecoy { file: self, user, offset, taker, undisturbed })
     }
 
-    /// Each taker locks another byte of the place.
+    /// Tries to get the lock. Each taker locks another byte of the place, so a fenced-off holder blocks no later login.
     fn has_lock(&self, offset: u64, taker: u32) -> Result<bool, StoreError> {
         let byte = offset.saturating_add(u64::from(taker) % 64);
         let l_start = i64::try_from(byte).unwrap_or(0);
@@ -171,8 +171,7 @@ impl LockedDecoy {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when it can't be written or synced; [`Problem::Overtaken`] where an enrolled user would
-    /// get it.
+    /// [`StoreError`] when it can't be written or synced. [`Problem::Overtaken`] when another login took over.
     pub fn commit(&self, state: &LoginState) -> Result<(), StoreError> {
         self.check_not_overtaken()?;
         self.file.write(self.offset, &Place { failures: state.failures.clone(), taker: self.taker })?;
@@ -215,7 +214,7 @@ fn key_in(header: &[u8]) -> Option<DrawKey> {
     Some(DrawKey(reader.array()?))
 }
 
-/// No login succeeds under such a name, so no source is ever known, and one count for all chains is enough.
+/// No login succeeds under such a name. So no source ever becomes known, and one count for all chains is enough.
 fn encode(place: &Place) -> Vec<u8> {
     let FailureCounts { strangers, fillers, .. } = &place.failures;
     let small = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);

@@ -34,21 +34,21 @@ pub enum Problem {
         /// What is unsafe.
         what: String,
     },
-    /// The system refused.
+    /// A system call failed.
     Io {
-        /// What was tried.
+        /// What the call was for.
         action: &'static str,
         /// The error of the system.
         error: io::Error,
     },
-    /// Its content is not what it should be.
+    /// The content is wrong.
     Invalid {
-        /// What is wrong, with line and column where there are lines.
+        /// What is wrong, with line and column for a text file.
         what: String,
     },
-    /// It is no valid policy.
+    /// The file is not a valid policy.
     Policy {
-        /// Where and why; names the file itself.
+        /// Where and why. The message of this error already names the file.
         error: Box<PolicyError>,
     },
     /// Another login of this user held the lock for too long.
@@ -64,13 +64,13 @@ impl StoreError {
         Self { path: path.to_owned(), problem }
     }
 
-    /// The system refused `action` on `path`.
+    /// The system call for `action` on `path` failed.
     #[must_use]
     pub fn io(path: &Path, action: &'static str, error: impl Into<io::Error>) -> Self {
         Self::new(path, Problem::Io { action, error: error.into() })
     }
 
-    /// The content of `path` is not what it should be.
+    /// The content of `path` is wrong.
     #[must_use]
     pub fn invalid(path: &Path, what: impl Into<String>) -> Self {
         Self::new(path, Problem::Invalid { what: what.into() })
@@ -103,7 +103,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the file is simply not there.
+    /// Whether the file is missing.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         match &self.problem {
@@ -113,7 +113,7 @@ impl StoreError {
         }
     }
 
-    /// The same error with a remedy, where the file is missing.
+    /// Adds `remedy` to the error if the file is missing.
     #[must_use]
     pub fn or_missing(self, remedy: &'static str) -> Self {
         if self.is_missing() { Self { problem: Problem::Missing { remedy }, ..self } } else { self }
@@ -174,7 +174,7 @@ fn write_remedy(formatter: &mut fmt::Formatter<'_>, path: &Path, kind: io::Error
     let store = store_of(path);
     let path = path.display();
     match kind {
-        // Shown by the command and, for a locker that runs as its user, in the log.
+        // The command shows this. A screen locker that runs as its user logs it.
         io::ErrorKind::PermissionDenied if !geteuid().is_root() => {
             formatter.write_str("; only root may use it")
         }

@@ -27,7 +27,7 @@ pub(super) const UIDS: &str = "uids";
 pub(super) const DECOY_RECORD: &str = "decoys/record.toml";
 const SECRET_REMEDY: &str = "the secret file is gone though the user was enrolled; restore it, or enroll again with \
                              `mfa-chain enroll USER FACTOR`";
-/// How often another login may replace a state file while this login waits for its lock.
+/// How often a login opens a state file again after another login replaced it.
 const LOCK_TRIES: usize = 3;
 const STORE_REMEDY: &str = "enroll a first user with `mfa-chain enroll USER FACTOR`, which makes it";
 
@@ -39,7 +39,7 @@ pub struct FileStore {
 }
 
 impl FileStore {
-    /// The store at `path`. Opened on first use, so that exempt logins need no store.
+    /// The store at `path`. It is opened on first use, so exempt logins need no store.
     #[must_use]
     pub fn at(path: &Path) -> Self {
         Self { path: path.to_owned() }
@@ -97,7 +97,7 @@ impl FileStore {
         Err(StoreError::new(&self.path, Problem::Busy))
     }
 
-    /// The user whose record holds `uid`, as the index says and the record confirms.
+    /// The user whose record holds `uid`. The index names the user, and the record must confirm it.
     ///
     /// # Errors
     ///
@@ -142,9 +142,9 @@ impl LoginStore {
 
     fn in_dir<T>(&self, act: impl FnOnce(&TrustedDir) -> Result<T, StoreError>) -> Result<T, StoreFailure> {
         let dir = self.opened.take().filter(TrustedDir::has_its_path).map_or_else(|| self.store.dir(), Ok)?;
-        let done = act(&dir);
+        let result = act(&dir);
         self.opened.replace(Some(dir));
-        Ok(done?)
+        Ok(result?)
     }
 }
 
@@ -217,7 +217,7 @@ fn open_state(dir: &TrustedDir, user: &str) -> Result<State, StoreError> {
     DecoyFile::open(dir).map(State::Decoy).map_err(|error| error.or_missing(STORE_REMEDY))
 }
 
-/// The state of `user` under its lock, and the record, which is opened under the lock.
+/// Locks the state of `user` and opens the record under the lock.
 fn lock(dir: &TrustedDir, user: &str) -> Result<(LockedState, Secret), StoreError> {
     for _ in 0..LOCK_TRIES {
         match open_state(dir, user)? {
@@ -235,7 +235,7 @@ fn lock(dir: &TrustedDir, user: &str) -> Result<(LockedState, Secret), StoreErro
     Err(StoreError::new(dir.path(), Problem::Busy))
 }
 
-/// The state of `user` as it is now, and the record.
+/// Reads the current state of `user` without the lock, and opens the record.
 fn look_at(dir: &TrustedDir, user: &str) -> Result<(LoginState, Secret), StoreError> {
     for _ in 0..LOCK_TRIES {
         let state = open_state(dir, user)?;
@@ -311,8 +311,7 @@ enum LockedState {
     Decoy(LockedDecoy),
 }
 
-/// An open secret file: of a user, or the empty one, which is read for names without an enrollment so that
-/// they take as long.
+/// An open secret file. For a name without an enrollment it is the empty one, so that both cases take the same time.
 #[derive(Debug)]
 struct Secret {
     user: Option<Username>,
@@ -325,11 +324,11 @@ impl Secret {
             Some(user) => (secret_name(user), SECRET_REMEDY),
             None => (DECOY_RECORD.to_owned(), STORE_REMEDY),
         };
-        let opened = dir.open_file(&name, OFlag::O_RDONLY, Readers::Owner);
-        Ok(Self { user, file: opened.map_err(|error| error.or_missing(remedy))? })
+        let file = dir.open_file(&name, OFlag::O_RDONLY, Readers::Owner);
+        Ok(Self { user, file: file.map_err(|error| error.or_missing(remedy))? })
     }
 
-    /// The record. For names without an enrollment it is empty, after the same work.
+    /// Reads the record. For a name without an enrollment the record is empty, and reading it takes the same work.
     fn record(&self, dir: &TrustedDir) -> Result<UserRecord, StoreError> {
         let text = self.file.read_whole(secret_file::MAX_BYTES)?;
         if let Some(user) = &self.user {

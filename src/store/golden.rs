@@ -1,7 +1,8 @@
-//! The golden files in `tests/golden`. Programs apart from this one wrote them from `docs/file-formats.md`, so what is
-//! read and written here agrees with the page on every machine.
+//! Tests with the golden files in `tests/golden`. Other programs wrote these files from `docs/file-formats.md`. The
+//! tests therefore show that this code reads and writes what the page says, on every machine.
 //!
-//! They never change. A later format gets files of its own, and these stay readable or are refused by version.
+//! The golden files never change. A later format gets its own files; the code then still reads these or refuses their
+//! version.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -33,7 +34,7 @@ const TABLE: &[u8] = include_bytes!("../../tests/golden/decoys-3b");
 const STATE_2: &[u8] = include_bytes!("../../tests/golden/state-alice-2");
 const DECOYS: &[u8] = include_bytes!("../../tests/golden/decoys");
 
-/// What stands where in the newer slot of `state-alice-2`, byte by byte.
+/// The fields of the newer slot of `state-alice-2`, byte by byte.
 const STATE_BYTES: [(&str, usize, &[u8]); 29] = [
     ("magic", 0, b"MFACHAIN"),
     ("version", 8, &[2, 0]),
@@ -147,8 +148,8 @@ fn a_record_of_version_1_is_read_and_becomes_one_of_version_2() {
     assert_eq!(refused.to_string(), "x: version 1 has no key `uid`");
 }
 
-/// Marks, sources and recovery hashes are found by keyed hashes, which have to agree too: a code that is
-/// marked as used on one machine is used on every other.
+/// Keyed hashes identify marks, sources and recovery codes. They must be the same on all machines, so that a code that
+/// one machine marks as used is used on every other.
 #[test]
 fn the_golden_state_and_the_golden_record_belong_together() {
     let (record, state) = (record(), state_1());
@@ -189,7 +190,7 @@ fn record() -> UserRecord {
         .expect("a record")
 }
 
-/// What the newer slot of `state-alice` says.
+/// The content of the newer slot of `state-alice`.
 fn state_1() -> LoginState {
     let mark = |credential, next, used| ReplayMark {
         credential: CredentialId::from_number(credential),
@@ -230,7 +231,7 @@ fn failures_1() -> FailureCounts {
     }
 }
 
-/// What the newer slot of `state-alice-2` says.
+/// The content of the newer slot of `state-alice-2`.
 fn state() -> LoginState {
     let mut state = state_1();
     let chain = |name: &str| keyed_number(&state.draw_key.0, &[b"chain ", name.as_bytes()]);

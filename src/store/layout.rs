@@ -1,4 +1,4 @@
-//! Fixed little-endian fields, the same on every machine.
+//! Writes and reads fixed little-endian fields, which are the same on every machine.
 
 use crate::verifier::time::UnixTime;
 
@@ -33,14 +33,14 @@ impl Writer {
         self.u64(value.map_or(0, UnixTime::seconds))
     }
 
-    /// What was appended.
+    /// All fields.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 }
 
-/// Takes fields off, `None` at the end.
+/// Reads fields in order. Each method returns `None` when the bytes end too early.
 #[derive(Debug)]
 pub struct Reader<'a>(&'a [u8]);
 
@@ -53,9 +53,9 @@ impl<'a> Reader<'a> {
 
     /// Takes `N` bytes.
     pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (taken, rest) = self.0.split_first_chunk::<N>()?;
+        let (field, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
-        Some(*taken)
+        Some(*field)
     }
 
     /// Takes 16 bits.
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
         self.u64().map(|seconds| (seconds != 0).then(|| UnixTime::from_seconds(seconds)))
     }
 
-    /// Whether everything was taken.
+    /// Whether no bytes are left.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,6 +1,6 @@
-//! The files: policy, secret files, login states; the clock and the account databases of this host.
+//! The files (policy, secret files, login states) and the clock of this host.
 //!
-//! `docs/file-formats.md` says what the files look like.
+//! `docs/file-formats.md` describes the formats of the files.
 #![forbid(unsafe_code)]
 
 mod administration;

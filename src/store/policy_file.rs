@@ -1,4 +1,4 @@
-//! Loading the policy.
+//! Loads the policy.
 
 use std::path::{Path, PathBuf};
 
@@ -11,19 +11,19 @@ use crate::verifier::policy::misread::line_and_column;
 pub const DEFAULT_POLICY: &str = "/etc/mfa-chain/policy.toml";
 const MAX_BYTES: usize = 256 * 1024;
 
-/// Reads and validates the policy at `path`, with the files in the folder beside it: of `policy.toml` those of
-/// `policy.d` whose names end in `.toml`, in the order of their names.
+/// Reads and validates the policy at `path` and the files in the folder beside it. The folder of `policy.toml` is
+/// `policy.d`. Files whose names end in `.toml` are included, in the order of their names.
 ///
 /// # Errors
 ///
-/// [`StoreError`] when one of them is unreadable, writable by others, or wrong, or the policy is missing. Every login
-/// is denied then: there is no built-in policy.
+/// [`StoreError`] when one of these files is unreadable, writable by others, or wrong, or the policy is missing. The
+/// module then denies every login, because there is no built-in policy.
 pub fn load(path: &Path) -> Result<Policy, StoreError> {
     let (dir, name) = folder_of(path)?;
     let remedy = "write a policy there; conf/policy.toml in the documentation has every option";
     let mut text =
         dir.read_file(name, MAX_BYTES, Readers::Anybody).map_err(|error| error.or_missing(remedy))?;
-    // It holds no secret, and wiping costs instructions for each byte.
+    // Takes the text out of its wiping wrapper: a policy holds no secret, and wiping costs time for each byte.
     let text = std::mem::take(&mut *text);
     let text = text_of(path, &text)?;
     let included = included_in(&dir, name)?;
@@ -31,7 +31,7 @@ pub fn load(path: &Path) -> Result<Policy, StoreError> {
         .map_err(|error| StoreError::new(path, Problem::Policy { error: Box::new(error) }))
 }
 
-/// The files that are included into the policy at `path`, each with its path and its text.
+/// The files that the policy at `path` includes, each with its path and its text.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ pub fn included(path: &Path) -> Result<Vec<(String, String)>, StoreError> {
     included_in(&dir, name)
 }
 
-/// The folder whose files are included into the policy at `path`.
+/// The folder whose files the policy at `path` includes.
 #[must_use]
 pub fn folder_of_included(path: &Path) -> PathBuf {
     path.with_file_name(name_of_included(
@@ -65,20 +65,20 @@ fn text_of<'b>(path: &Path, content: &'b [u8]) -> Result<&'b str, StoreError> {
     std::str::from_utf8(content).map_err(|error| StoreError::invalid(path, not_utf_8(content, error)))
 }
 
-/// A host without the folder pays for one look at its name.
+/// The included files, each with its path and its text. Without the folder this costs only one system call.
 fn included_in(dir: &TrustedDir, policy: &str) -> Result<Vec<(String, String)>, StoreError> {
     let folder = name_of_included(policy);
     if !dir.has(&folder)? {
         return Ok(Vec::new());
     }
     let path = dir.path_of(&folder);
-    // The folder is checked even where it is empty: a deny rule that somebody else took away is a policy changed.
+    // An empty folder is checked too: another user who can write to it could have removed a deny rule.
     let folder = TrustedDir::open(&path)?;
     let failed = |error| StoreError::io(&path, "list the folder", error);
     let mut names = Vec::new();
     for entry in std::fs::read_dir(&path).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
-        // Editors and packages leave files of other names.
+        // Editors and package managers leave files with other names there.
         let is_meant = |name: &&std::ffi::OsStr| {
             let bytes = name.as_encoded_bytes();
             bytes.ends_with(b".toml") && !bytes.starts_with(b".")
@@ -101,7 +101,7 @@ fn included_in(dir: &TrustedDir, policy: &str) -> Result<Vec<(String, String)>, 
     Ok(files)
 }
 
-/// Which encoding the bytes seem to be in, or the place of the first byte that is not UTF-8.
+/// The message for a text that is not UTF-8: a guess of the encoding, or the place of the first wrong byte.
 #[cold]
 fn not_utf_8(content: &[u8], error: std::str::Utf8Error) -> String {
     if content.starts_with(b"\xff\xfe") || content.starts_with(b"\xfe\xff") {

@@ -30,7 +30,7 @@ const VERSION: u64 = 2;
 ///
 /// # Errors
 ///
-/// [`StoreError`] naming line, column and what is wrong; never a word of the content.
+/// [`StoreError`] with line, column and problem. It never quotes the content, which may be a secret.
 pub fn parse(
     text: &[u8],
     user: &Username,
@@ -38,7 +38,7 @@ pub fn parse(
     is_in_force: impl Fn(&str) -> Result<bool, StoreError>,
 ) -> Result<UserRecord, StoreError> {
     let text = std::str::from_utf8(text).map_err(|_| StoreError::invalid(path, "is not UTF-8"))?;
-    // Reports neither the parser's text nor the file's: the line may hold a secret.
+    // Shows only the place and the problem. The parser's full text would quote the line, which may hold a secret.
     let at = |offset: usize, what: &str| {
         let (line, column) = line_and_column(text, offset);
         StoreError::invalid(path, format!("{line}:{column}: {what}"))
@@ -81,7 +81,7 @@ fn settle(
     Ok(())
 }
 
-/// The user whose record `text` is, if it is a record.
+/// The user that `text` names, if `text` is a secret file.
 pub fn user_of(text: &[u8]) -> Option<Username> {
     let table = DeTable::parse(std::str::from_utf8(text).ok()?).ok()?;
     Username::parse(&Document::deserialize(Deserializer::from(table)).ok()?.user).ok()
@@ -100,7 +100,7 @@ pub fn render_with(
     additions: Option<(&str, &[Credential])>,
     user: &Username,
 ) -> Zeroizing<String> {
-    // Room for the largest record, so that growing never leaves a copy behind.
+    // Has room for the largest record, because a growing text would leave copies of secrets in memory.
     let mut text = Zeroizing::new(String::with_capacity(MAX_BYTES));
     // Writing to a String can't fail.
     let _ = writeln!(
@@ -130,7 +130,7 @@ pub fn render_with(
     text
 }
 
-/// The name as a basic string of TOML.
+/// The name, escaped for a basic string of TOML.
 fn escaped(user: &Username) -> String {
     let mut text = String::with_capacity(user.as_str().len());
     for letter in user.as_str().chars() {
@@ -218,6 +218,6 @@ fn build_recovery(entry: &RecoveryEntry<'_>) -> Result<RecoverySet, String> {
 
 fn bytes_of_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    let decoded = hex::decode(text, &mut bytes).ok()?.len();
-    (decoded == N).then_some(bytes)
+    let length = hex::decode(text, &mut bytes).ok()?.len();
+    (length == N).then_some(bytes)
 }

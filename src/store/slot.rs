@@ -3,16 +3,16 @@
 //! ```text
 //!    0  magic "MFACHAIN"
 //!    8  u16 version = 2
-//!   10  u16 kind: 1 = a user's login state, 2 = where it is meanwhile
+//!   10  u16 kind: 1 = a user's login state, 2 = the number of the file that has the state
 //!   12  u32 length of the payload
 //!   16  u64 sequence: the valid slot with the higher one counts
 //!   24  payload, then zeros
 //! 4092  u32 CRC-32C of bytes 0 to 4091
 //! ```
 //!
-//! The payload begins with a mark of the owner, so that a copied file of another user is refused: it would
-//! not record this user's used codes. Version 1 had no such field. Version 1 is still read, and the next
-//! judgement or command writes version 2.
+//! The payload begins with a mark of the owner, so that a login refuses a file copied from another user, which lacks
+//! this user's used codes. Version 1 had no such field. Version 1 is still read, and the next judgement or command
+//! writes version 2.
 //!
 //! A file whose only slot is of the second kind replaced a file whose lock was held for too long
 //! (`takeover.rs`).
@@ -42,14 +42,13 @@ pub enum InvalidSlot {
     Version(u16),
     /// Its checksum is right, but its content is not.
     Content,
-    /// It was written for another user or table.
+    /// It was written for another user, or it is a table of decoys of version 1.
     Owner,
     /// It is valid and says that the state is in the displaced file of this number.
     Unsettled(u64),
 }
 
-/// Encodes `state` of `owner` under `sequence`. `None` if it doesn't fit, which the limits of a state rule
-/// out.
+/// Encodes `state` of `owner` under `sequence`. `None` if it exceeds the limits of a state or of a slot.
 #[must_use]
 pub fn encode(state: &LoginState, owner: &Owner, sequence: u64) -> Option<Box<[u8; SLOT_BYTES]>> {
     let mut payload = Writer::default();
@@ -80,8 +79,7 @@ fn sealed(kind: u16, sequence: u64, payload: &[u8]) -> Option<Box<[u8; SLOT_BYTE
     bytes.into_boxed_slice().try_into().ok()
 }
 
-/// What a slot claims before anything is checked: its sequence number, and whether this program knows its
-/// version.
+/// Reads the sequence number of an unchecked slot, and whether this program knows its version.
 #[must_use]
 pub fn claims(slot: &[u8]) -> (u64, bool) {
     let mut header = Reader::new(slot.get(MAGIC.len()..).unwrap_or_default());
@@ -94,7 +92,7 @@ pub fn claims(slot: &[u8]) -> (u64, bool) {
 ///
 /// # Errors
 ///
-/// [`InvalidSlot`] for anything that [`encode`] of this version or one before did not make for `owner`.
+/// [`InvalidSlot`] for bytes that no [`encode`] of this or an earlier version made for `owner`.
 pub fn decode(slot: &[u8], owner: &Owner) -> Result<(LoginState, u64), InvalidSlot> {
     let (checked, checksum) = slot.split_at_checked(CHECKSUM_AT).ok_or(InvalidSlot::Damaged)?;
     if checked.get(..MAGIC.len()) != Some(MAGIC) || checksum != crc32c::crc32c(checked).to_le_bytes() {
@@ -108,7 +106,7 @@ pub fn decode(slot: &[u8], owner: &Owner) -> Result<(LoginState, u64), InvalidSl
     match (header.u16(), version) {
         (Some(STATE_KIND), _) => {}
         (Some(UNSETTLED_KIND), VERSION) => return Err(unsettled(&mut header, owner)),
-        // Version 1 had tables of decoys of the same form.
+        // In version 1 tables of decoys had the same layout and another kind.
         _ => return Err(InvalidSlot::Owner),
     }
     let decoded = decode_payload(&mut header, checked, version).ok_or(InvalidSlot::Content)?;

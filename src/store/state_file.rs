@@ -17,14 +17,14 @@ use crate::verifier::state::LoginState;
 
 /// The size of a state file.
 pub const STATE_BYTES: usize = SLOT_BYTES * 2;
-/// How long a login waits for the lock of its user. One judgement holds the lock for milliseconds, so after 2
-/// s the holder is frozen.
+/// How long a login waits for the lock of its user. One judgement holds the lock for milliseconds, so a holder that
+/// still has it after 2 s is frozen.
 const LONGEST_LOCK_WAIT: Duration = Duration::from_secs(2);
-/// The same in a set-user-id program such as su and sudo; longer, see [`LockWait::begin`].
+/// How long a login in a set-user-id program such as su or sudo waits. [`LockWait::begin`] explains the difference.
 const LONGEST_LOCK_WAIT_OF_USERS: Duration = Duration::from_secs(3);
-/// How often a login reads again when another login settles the state in between.
+/// How often a login reads a state. It reads again if another login settles the state meanwhile.
 const FOLLOW_TRIES: usize = 3;
-/// How many displaced files in a row a login follows, one for each taker that froze before it wrote a state.
+/// How many displaced files a login follows. Each taker that froze before it wrote a state left one.
 const MOST_DISPLACED: usize = 1_000;
 const FIRST_LOCK_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_LOCK_PAUSE: Duration = Duration::from_millis(20);
@@ -84,19 +84,19 @@ impl StateFile {
         &self.opened.path
     }
 
-    /// An open file of `owner`.
+    /// Wraps the open file of `owner`.
     #[must_use]
     pub const fn of(opened: TrustedFile, owner: Owner) -> Self {
         Self { opened, owner }
     }
 
-    /// Whose it is.
+    /// The owner of the state.
     #[must_use]
     pub const fn owner(&self) -> &Owner {
         &self.owner
     }
 
-    /// Whether the file still has its name in `dir`: writes to a replaced file are lost.
+    /// Whether the file still has its name in `dir`. Writes to a replaced file are lost.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ impl StateFile {
             match self.follow(dir) {
                 // Another login wrote the state here and removed the displaced file, so read again.
                 Err(error) if error.is_missing() => {}
-                found => return found,
+                result => return result,
             }
         }
         let is_ours = self.has_its_name(dir)?;
@@ -159,8 +159,8 @@ impl StateFile {
 
     fn held(&self) -> Result<Held, StoreError> {
         let mut bytes = [0; STATE_BYTES];
-        let read = self.opened.file.read_exact_at(&mut bytes, 0);
-        read.map_err(|error| StoreError::io(self.path(), "read", error))?;
+        let result = self.opened.file.read_exact_at(&mut bytes, 0);
+        result.map_err(|error| StoreError::io(self.path(), "read", error))?;
         let mut unsettled = None;
         let mut fault = InvalidSlot::Damaged;
         // Newest slot first: if it is whole, the content of the other slot does not matter.
@@ -176,10 +176,10 @@ impl StateFile {
                     newest = Some(Held::State { state: Box::new(state), sequence, place });
                 }
                 Err(InvalidSlot::Unsettled(number)) => unsettled = Some(Held::Unsettled { number, place }),
-                // An error, not skipped: a later version may have recorded used codes in this slot that the
-                // other slot lacks. A slot of another user means that the file was copied.
-                Err(found @ (InvalidSlot::Version(_) | InvalidSlot::Owner)) => {
-                    return Err(self.invalid(found));
+                // These two are errors even if the other slot is whole. A later version may have recorded used
+                // codes in this slot that the other slot lacks. A slot of another user means a copied file.
+                Err(fault @ (InvalidSlot::Version(_) | InvalidSlot::Owner)) => {
+                    return Err(self.invalid(fault));
                 }
                 Err(InvalidSlot::Content) => fault = InvalidSlot::Content,
                 Ok(_) | Err(InvalidSlot::Damaged) => {}
@@ -189,12 +189,12 @@ impl StateFile {
     }
 
     /// Waits a bounded time for the lock and then takes the state over from the holder. Dropping the returned
-    /// guard closes the file and ends the lock. `None` if the file lost its name meanwhile: open it again.
+    /// guard closes the file and ends the lock. `None` if the file lost its name meanwhile; the caller opens it again.
     ///
     /// # Errors
     ///
-    /// [`Problem::Busy`] where the file system can't exchange names, which fences off the holder; another
-    /// [`StoreError`] of the files.
+    /// [`Problem::Busy`] when the lock stays held and the file system can't exchange names, as a takeover must;
+    /// any other [`StoreError`] of the files.
     pub fn lock(self, dir: &TrustedDir) -> Result<Option<Locked>, StoreError> {
         let undisturbed = Undisturbed::begin();
         let mut wait = LockWait::begin(&undisturbed);
@@ -252,8 +252,8 @@ impl LockWait {
     /// Begins to wait now.
     #[must_use]
     pub fn begin(undisturbed: &Undisturbed) -> Self {
-        // A user can freeze a set-user-id program. The longer wait lets logins through root's services take
-        // over first.
+        // A user can freeze a set-user-id program that runs for him. With the longer wait such a program takes a
+        // state over later than a service of root.
         let longest =
             if undisturbed.is_for_a_user() { LONGEST_LOCK_WAIT_OF_USERS } else { LONGEST_LOCK_WAIT };
         Self { deadline: Instant::now().checked_add(longest), pause: FIRST_LOCK_PAUSE }
@@ -302,8 +302,8 @@ impl Locked {
             return Err(self.file.overtaken());
         }
         for name in &newest.displaced {
-            // Only after the write: until then this file may be the only one with the state. The next taker
-            // removes it if this fails.
+            // Removed only after the write, because until then this file may be the only one with the state. If
+            // the removal fails, the next taker removes the file.
             let _ = dir.remove(name);
         }
         Ok(())

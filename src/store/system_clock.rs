@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::verifier::ports::Clock;
 use crate::verifier::time::UnixTime;
 
-/// `CLOCK_REALTIME`. The one place that reads a clock.
+/// `CLOCK_REALTIME`. Only this type reads the time of day.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 

@@ -1,16 +1,17 @@
 //! Takes a login state over from a login that holds the lock for too long, for example because it is frozen.
 //! The new login fences the holder off instead of waiting for it.
 //!
-//! 1. The taker makes a new file that only names the place of the state: the file that the new one will
-//!    displace.
-//! 2. It exchanges both names in one step (renameat2) and syncs the folder.
-//! 3. It reads the displaced file, judges, and writes the first whole state into the new one.
-//! 4. It removes the displaced file.
+//! 1. The taker makes a new file. It holds no state, only the number of the file that will hold the state after the
+//!    exchange: the displaced file.
+//! 2. The taker exchanges the names of the new and the current file in one step (renameat2) and syncs the folder. The
+//!    file that was current is now the displaced file.
+//! 3. The taker reads the displaced file, judges, and writes the first whole state into the new file.
+//! 4. The taker removes the displaced file.
 //!
-//! The holder of the displaced file syncs its write and then checks whether the file still has its name. If
-//! so, the write came before the exchange, and step 3 reads it. If not, the holder reports no outcome. If the
-//! taker dies or freezes before step 4, the next login finds the new file without a state and follows it to
-//! the displaced file, which stays until a later state is durable.
+//! The holder of the displaced file syncs its write and then checks whether the file still has its name. If the file
+//! has its name, the write came before the exchange, and step 3 reads it. Otherwise the holder reports no outcome. If
+//! the taker dies or freezes before step 3 is done, the next login finds the new file without a state and reads the
+//! displaced file, which stays until a later state is durable.
 
 use std::os::unix::fs::FileExt;
 
@@ -56,16 +57,16 @@ pub fn take_over(
     let unsettled = encode_unsettled(owner, &key, number);
     let unsettled = unsettled.ok_or_else(|| StoreError::invalid(held_up.path(), "outgrew its slot"))?;
     let name = displaced_name(owner, number);
-    let made = make(dir, &name, &unsettled)?;
+    let file = make(dir, &name, &unsettled)?;
     match exchange(dir, held_up, &name) {
-        // After the exchange `name` is the displaced file. It must stay until a whole state is durable, so
-        // the error path of this sync does not remove it, unlike the two below.
+        // After the exchange `name` is the displaced file, which must stay until a whole state is durable. So this
+        // arm does not remove `name` on an error. The two arms below remove it.
         Ok(true) => dir.sync_folder(STATE)?,
         Ok(false) => return dir.remove(&name).map(|()| None),
         Err(error) => return dir.remove(&name).and(Err(error)),
     }
-    let taken = StateFile::of(made.renamed(dir, &owner.file_name()), owner.clone());
-    Ok(Some(taken.locked(undisturbed)))
+    let state_file = StateFile::of(file.renamed(dir, &owner.file_name()), owner.clone());
+    Ok(Some(state_file.locked(undisturbed)))
 }
 
 /// Does the same work as [`take_over`] without a state, so that logins of names without an enrollment take as
@@ -78,17 +79,16 @@ pub fn take_over_nothing(dir: &TrustedDir) -> Result<(), StoreError> {
     let number = random_number(dir)?;
     sweep(dir, &Owner(Username::nobody()));
     let (name, renamed) = (format!("{DECOYS}/.{number:016x}"), format!("{DECOYS}/.{number:016x}.displaced"));
-    let made = make(dir, &name, &[0; SLOT_BYTES])?;
+    let file = make(dir, &name, &[0; SLOT_BYTES])?;
     nix::fcntl::renameat(dir, name.as_str(), dir, renamed.as_str())
-        .map_err(|error| StoreError::io(&made.path, "rename", error))?;
+        .map_err(|error| StoreError::io(&file.path, "rename", error))?;
     dir.sync_folder(DECOYS)?;
     dir.open_file(&renamed, OFlag::O_RDONLY, Readers::Owner)?.read_whole(STATE_BYTES)?;
     dir.remove(&renamed)
 }
 
-/// Removes displaced files that fenced-off or killed takers left behind. Only while the current file has a
-/// whole state, and only files that no login has locked: otherwise a displaced file may be the only record of
-/// used codes.
+/// Removes displaced files that fenced-off or killed takers left behind. It removes a file only if no login has
+/// locked it and the current file has a whole state. Otherwise the file may be the only record of used codes.
 pub fn sweep(dir: &TrustedDir, owner: &Owner) {
     let prefix = displaced_prefix(owner);
     let Ok(entries) = std::fs::read_dir(dir.path_of(STATE)) else { return };
@@ -97,8 +97,8 @@ pub fn sweep(dir: &TrustedDir, owner: &Owner) {
             continue;
         }
         let name = format!("{STATE}/{name}");
-        let Ok(left) = dir.open_file(&name, OFlag::O_RDWR, Readers::Owner) else { continue };
-        let is_held = left.file.try_lock().is_err();
+        let Ok(displaced) = dir.open_file(&name, OFlag::O_RDWR, Readers::Owner) else { continue };
+        let is_held = displaced.file.try_lock().is_err();
         if !is_held && StateFile::open(dir, owner.clone()).is_ok_and(|state| state.is_settled()) {
             let _ = dir.remove(&name);
         }
@@ -135,8 +135,8 @@ fn exchange_names(dir: &TrustedDir, one: &str, other: &str) -> nix::Result<()> {
     nix::fcntl::renameat2(dir, one, dir, other, nix::fcntl::RenameFlags::RENAME_EXCHANGE)
 }
 
-/// nix has the call only for glibc. With another libc a login waits and is refused, as on file systems that
-/// can't exchange names.
+/// nix has the call only for glibc. With another libc a login waits and is then denied, as on a file system that can't
+/// exchange names.
 #[cfg(not(target_env = "gnu"))]
 fn exchange_names(_: &TrustedDir, _: &str, _: &str) -> nix::Result<()> {
     Err(Errno::ENOSYS)

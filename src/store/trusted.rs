@@ -1,5 +1,5 @@
-//! Opening files that decide who gets in. Every access goes through a checked directory descriptor, follows
-//! no link that other users could have made, and never waits for a FIFO.
+//! Opens the files that decide who gets in. Every access uses a checked directory descriptor, follows no link that
+//! other users could have made, and never waits for a FIFO.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -44,7 +44,7 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 const OPEN_TO_OTHERS: u32 = 0o077;
 
 impl TrustedDir {
-    /// Opens the folder at `path` and checks it, every folder above it and every link on the way.
+    /// Opens the folder at `path`. Checks this folder, every folder above it and every link on the way.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl TrustedDir {
         Ok(Self { descriptor, path, identity, checked_folders: RefCell::default() })
     }
 
-    /// Whether its path still leads to it. Another folder may have replaced it, such as one from a backup.
+    /// Whether the path still leads to this folder. Another folder, such as a restored backup, may have replaced it.
     #[must_use]
     pub fn has_its_path(&self) -> bool {
         let status = fstatat(AT_FDCWD, &self.path, AtFlags::empty());
@@ -209,11 +209,11 @@ impl TrustedDir {
         self.open_file(name, OFlag::O_RDONLY, readers)?.read_whole(limit)
     }
 
-    /// Whether anything is called `name` in it.
+    /// Whether the folder has an entry `name`.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when that can't be found out; a missing file is not an error.
+    /// [`StoreError`] when the system can't look it up; a missing entry is not an error.
     pub fn has(&self, name: &str) -> Result<bool, StoreError> {
         match fstatat(&self.descriptor, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),
@@ -223,8 +223,8 @@ impl TrustedDir {
     }
 }
 
-/// Opens the folder where no part of `path` is a link. `None` where there are links, the kernel is older than
-/// 5.6, or any other error occurs; the slower walk then finds the cause.
+/// Opens the folder if no part of `path` is a link. `None` if there is a link, the kernel is older than 5.6, or any
+/// other error occurs. The slower walk then handles links and finds the cause of the error.
 fn open_without_links(path: &Path) -> Option<OwnedFd> {
     let mut parts = path.components();
     let absolute = parts.next() == Some(Component::RootDir);
@@ -239,8 +239,8 @@ fn open_without_links(path: &Path) -> Option<OwnedFd> {
 /// Checks a folder and all folders above it, each once; no part of `path` is a link.
 fn check_up_to_root(folder: &OwnedFd, path: &Path) -> Result<FileStat, StoreError> {
     let look = |error| StoreError::io(path, "look at the folder", error);
-    let found = fstat(folder).map_err(look)?;
-    check_folder(path, &found)?;
+    let folder_status = fstat(folder).map_err(look)?;
+    check_folder(path, &folder_status)?;
     let mut above = PathBuf::new();
     for shown in path.ancestors().skip(1) {
         above.push("..");
@@ -249,7 +249,7 @@ fn check_up_to_root(folder: &OwnedFd, path: &Path) -> Result<FileStat, StoreErro
             return Err(StoreError::untrusted(shown, what));
         }
     }
-    Ok(found)
+    Ok(folder_status)
 }
 
 impl AsFd for TrustedDir {
@@ -292,14 +292,13 @@ impl TrustedFile {
             return Err(StoreError::invalid(&self.path, format!("larger than {limit} bytes")));
         }
         let mut content = Zeroizing::new(vec![0; self.bytes()]);
-        let read = self.file.read_exact_at(&mut content, 0);
-        read.map_err(|error| StoreError::io(&self.path, "read", error))?;
+        let result = self.file.read_exact_at(&mut content, 0);
+        result.map_err(|error| StoreError::io(&self.path, "read", error))?;
         Ok(content)
     }
 }
 
-/// The identity of a file and its size. If one of them differs, the name leads to another file than the open
-/// one.
+/// The identity and the size of a file. If one of them changed, the name leads to another file than the open one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
     device: nix::libc::dev_t,
@@ -339,9 +338,9 @@ pub(super) fn check_folder(path: &Path, status: &FileStat) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Why others could replace files in a folder, if they could.
+/// The reason why other users could replace files in a folder; `None` if they can't.
 pub(super) fn unsafe_above(path: &Path, status: &FileStat) -> Option<String> {
-    // In a sticky folder nobody can replace the files of another user.
+    // In a sticky folder a user can't replace the files of another user.
     let writable_by_others = status.st_mode & WRITABLE_BY_OTHERS != 0 && status.st_mode & STICKY == 0;
     foreign(path, status.st_uid).or_else(|| writable_by_others.then(|| writable(path, status.st_mode)))
 }

@@ -1,11 +1,11 @@
-//! Keeps everybody but root from pausing or interrupting a judgement.
+//! Prevents all users except root from pausing or interrupting a judgement.
 
 use nix::sys::signal::{SigSet, SigmaskHow, pthread_sigmask};
 use nix::unistd::{Uid, getresuid, setresuid};
 
 /// Blocks signals, so that ^Z or ^C at a terminal can't pause a judgement. Some signals can't be blocked, and
-/// the real user of a set-user-id program may send them (kill(2)), so the real user becomes root as well.
-/// Dropping it restores both.
+/// the real user of a set-user-id program may send them (kill(2)). So root also becomes the real user of the program.
+/// Dropping this value restores both.
 #[derive(Debug)]
 pub struct Undisturbed {
     signals: Option<SigSet>,
@@ -13,12 +13,12 @@ pub struct Undisturbed {
 }
 
 impl Undisturbed {
-    /// From now on.
+    /// Blocks signals and makes root the real user.
     #[must_use]
     pub fn begin() -> Self {
         let mut before = SigSet::empty();
-        let held = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before));
-        Self { signals: held.ok().map(|()| before), real: become_root() }
+        let result = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before));
+        Self { signals: result.ok().map(|()| before), real: become_root() }
     }
 
     /// Whether the program runs for a user who is not root.
@@ -28,14 +28,14 @@ impl Undisturbed {
     }
 }
 
-/// Makes root the real user. Returns the real user before, if it was another. The effective user stays.
+/// Makes root the real user. Returns the previous real user if it was another one. The effective user stays.
 fn become_root() -> Option<Uid> {
     let ids = getresuid().ok().filter(|ids| ids.effective.is_root() && !ids.real.is_root())?;
     set_real(ids.effective).ok().map(|()| ids.real)
 }
 
 fn set_real(user: Uid) -> nix::Result<()> {
-    /// What setresuid(2) leaves as it is.
+    /// For this value setresuid(2) leaves an id unchanged.
     const AS_IT_IS: Uid = Uid::from_raw(u32::MAX);
     setresuid(user, AS_IT_IS, AS_IT_IS)
 }

@@ -1,5 +1,5 @@
-//! Walking to a folder whose path has links, part by part. A link decides which folder is used, so the walk
-//! follows it only if no other user than those trusted with the folder could have made or replaced it.
+//! Walks part by part to a folder whose path has links. A link decides which folder is used, so the walk follows it
+//! only if root or the effective user made it and no other user can replace it.
 
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
@@ -30,7 +30,7 @@ pub fn open_by_parts(path: &Path) -> Result<(OwnedFd, FileStat), StoreError> {
 
 /// A walk in progress.
 struct Walk<'a> {
-    /// The requested path, for messages.
+    /// The requested path, for error messages.
     path: &'a Path,
     folder: OwnedFd,
     /// The path of `folder`, without links.
@@ -41,9 +41,9 @@ struct Walk<'a> {
     links: usize,
 }
 
-/// As many as the kernel follows.
+/// The limit of the kernel.
 const MAX_LINKS: usize = 40;
-/// Requests a folder: only then the kernel mounts what an automounter provides.
+/// `O_DIRECTORY` makes the kernel mount what an automounter provides.
 const STEP: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 const LINK: OFlag = OFlag::O_PATH.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
 const END: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_CLOEXEC);
@@ -67,8 +67,8 @@ impl Walk<'_> {
                 self.reached = PathBuf::from("/");
                 self.rest = PathBuf::from(after);
             }
-            // `..` is opened by its path from the root: the owner of the folder could have moved it, and `..`
-            // would then lead elsewhere.
+            // Opens the parent by its path from the root. If the owner of the folder has moved it meanwhile, `..`
+            // leads elsewhere.
             Some(Component::ParentDir) => {
                 self.rest = self.reached.parent().unwrap_or(Path::new("/")).join(after);
             }
@@ -123,7 +123,7 @@ impl Walk<'_> {
             let what = format!("{what}, or name the folder itself in place of the link {}", shown.display());
             return Err(StoreError::untrusted(&self.reached, what));
         }
-        // In a sticky folder every user can make a link.
+        // Every user can make a link in a sticky folder such as /tmp.
         if !is_trusted(status.st_uid) {
             let what = format!(
                 "it is a symbolic link of uid {}, not of root, which others can replace; name the folder itself in its place",
@@ -131,7 +131,7 @@ impl Walk<'_> {
             );
             return Err(StoreError::untrusted(&shown, what));
         }
-        // Such as /proc/self/cwd, which the caller of sudo chooses.
+        // The caller of sudo chooses the target of a link such as /proc/self/cwd.
         let system = fstatfs(link).map_err(|error| self.failed(error))?;
         if system.filesystem_type() == PROC_SUPER_MAGIC {
             let what = "it is a symbolic link of the kernel, which leads each process elsewhere; name the folder itself";
@@ -140,7 +140,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Why others could replace files in the current folder, if they could.
+    /// The reason why other users could replace files in the current folder; `None` if they can't.
     fn unsafe_here(&self) -> Result<Option<String>, StoreError> {
         let status = fstat(&self.folder).map_err(|error| self.failed(error))?;
         Ok(unsafe_above(&self.reached, &status))

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-/// A secret file. The texts borrow from the file's text, so that no copy of a secret is left on the heap.
+/// A secret file. The texts borrow from the text of the file, so that no copy of a secret stays on the heap.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Document<'t> {
     pub(super) version: u64,
-    /// The one text that is written with escapes, where the name needs them.
+    /// The only text that may contain escapes.
     #[serde(borrow)]
     pub(super) user: Cow<'t, str>,
     pub(super) uid: Option<u64>,

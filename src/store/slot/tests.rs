@@ -136,7 +136,7 @@ proptest! {
     }
 }
 
-/// A slot of version 2 with one of its fields set from outside, made whole again.
+/// Decodes a slot of version 2 after setting the bytes at `at` and computing the checksum again.
 fn with(state: &LoginState, at: usize, bytes: &[u8]) -> Result<(LoginState, u64), InvalidSlot> {
     let mut slot = encode(state, &own(), 1).expect("it fits");
     slot[at..][..bytes.len()].copy_from_slice(bytes);
@@ -194,7 +194,7 @@ fn a_slot_that_stands_in_for_another_file_is_no_state_and_names_it_to_its_user_a
     assert_eq!(decode(slot.as_slice(), &bob), Err(InvalidSlot::Owner));
 }
 
-/// What a reset did in version 1.
+/// The state after a reset of version 1.
 #[test]
 fn a_counter_that_version_1_voided_stays_void() {
     let mut writer = Writer::default();

@@ -65,8 +65,7 @@ pub fn decode(reader: &mut Reader<'_>) -> Option<LoginState> {
     Some(LoginState { draw_key, failures, last_success, marks, recovery, reset_at, bypass, outcomes })
 }
 
-/// Reads a state of version 1. There a reset had no flag: it set the counters of tokens to the end of their
-/// range.
+/// Reads a state of version 1. In version 1 a reset had no flag; it set the counters of tokens to the highest number.
 pub fn decode_1(reader: &mut Reader<'_>) -> Option<LoginState> {
     let draw = reader.u64()?;
     let draw_key = DrawKey(reader.array()?);
@@ -93,7 +92,7 @@ fn encode_failures(writer: &mut Writer, failures: &FailureCounts) -> Option<()> 
     Some(())
 }
 
-/// Counts larger than their fields become the largest value, which has the same effect.
+/// Writes the largest value for a count that exceeds its field; both have the same effect.
 fn encode_lane(writer: &mut Writer, lane: &Lane) -> Option<()> {
     if lane.chains.len() > Lane::MAX_CHAINS {
         return None;
