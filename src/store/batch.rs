@@ -124,14 +124,18 @@ impl FileStore {
     }
 }
 
-/// The batches that are in force and not settled.
+/// The batches that are in force and not settled. Removes what a killed command left beside them.
 fn batches(dir: &TrustedDir) -> Result<Vec<String>, StoreError> {
     let path = dir.path_of(BATCHES);
     let failed = |error| StoreError::io(&path, "list the folder", error);
     let mut batches = Vec::new();
     for entry in std::fs::read_dir(&path).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        batches.extend(name.to_str().filter(|name| is_name(name)).map(str::to_owned));
+        let Ok(name) = entry.map_err(failed)?.file_name().into_string() else { continue };
+        if is_name(&name) {
+            batches.push(name);
+        } else if name.starts_with('.') {
+            dir.remove(&format!("{BATCHES}/{name}"))?;
+        }
     }
     Ok(batches)
 }

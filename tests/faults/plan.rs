@@ -67,6 +67,7 @@ pub const ROWS: &[Row] = &[
     Row { name: "F1", what: "an error at every system call", run: crate::syscalls::errors },
     Row { name: "F2", what: "SIGKILL at every system call and at random", run: crate::kills::kills },
     Row { name: "F2e", what: "SIGKILL at each system call of enroll", run: crate::enrollments::kills },
+    Row { name: "F2i", what: "SIGKILL at each system call of import", run: crate::imports::kills },
     Row { name: "F3", what: "one code to many waiting sessions", run: crate::races::races },
     Row { name: "F4", what: "power cuts on a journalling file system", run: crate::power::cuts },
     Row { name: "F5", what: "full disk, read-only, tiny limits", run: crate::limits::limits },

@@ -25,6 +25,7 @@ mod enrollments;
 mod entries;
 mod fault_run;
 mod files;
+mod imports;
 mod kills;
 mod limits;
 mod onlooker;

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Instant;
 
+use crate::fault_run::UNTOUCHED;
 use crate::pam_sandbox::build;
 use crate::plan::{Context, Outcome, ROWS};
 use crate::tally::Tally;
@@ -33,6 +34,7 @@ pub const VARIANTS: &[Variant] = &[
     variant("charge-forgotten", "F2", 0.01),
     variant("charge-forgotten", "F1", 0.02),
     variant(REVOKE_FIRST, "F2e", 0.1),
+    variant(ONE_BY_ONE, "F2i", 0.1),
     // Refuses the last code that was accepted, and not those before it.
     variant("last-code-alone", "F6", 0.1),
     variant("last-code-alone", "F16", 1.0),
@@ -74,6 +76,9 @@ pub const VARIANTS: &[Variant] = &[
 /// A fault of the command: to replace an authenticator it takes two commands, and a kill can come between.
 const REVOKE_FIRST: &str = "revoke-then-enroll";
 
+/// A fault of the command: it enrolls the users of an import one after the other.
+const ONE_BY_ONE: &str = "import-one-by-one";
+
 impl Variant {
     pub fn run(&self) -> Outcome {
         let began = Instant::now();
@@ -82,7 +87,8 @@ impl Variant {
         let row = ROWS.iter().find(|row| row.name == self.row).expect("a row of the plan");
         let seen = (row.run)(&context);
         let mut tally = Tally { count: 1, ..Tally::default() };
-        match seen.wrong.first() {
+        // A fault of the row that never struck shows nothing about the variant.
+        match seen.wrong.iter().find(|(kind, _)| *kind != UNTOUCHED) {
             Some((kind, _)) => tally.figure("caught by", format!("{kind} ({} times)", seen.wrong.len())),
             None => tally.blame("not caught", seen.to_words()),
         }
@@ -95,14 +101,23 @@ impl Variant {
     }
 
     fn context(&self, folder: &Path) -> Context {
-        if self.fault != REVOKE_FIRST {
-            return Context { module: build::variant(self.fault), scale: self.scale, other_command: None };
-        }
-        let (path, command) = (folder.join(REVOKE_FIRST), build::command().display());
+        let command = build::command().display();
         // The first four words are the policy and the store.
-        let script = format!(
-            "#!/bin/sh\n{command} \"$1\" \"$2\" \"$3\" \"$4\" revoke alice phone --yes\nexec {command} \"$@\"\n"
-        );
+        let with_files = format!("{command} \"$1\" \"$2\" \"$3\" \"$4\"");
+        let script = match self.fault {
+            REVOKE_FIRST => {
+                format!("#!/bin/sh\n{with_files} revoke alice phone --yes\nexec {command} \"$@\"\n")
+            }
+            // The seventh word is the list.
+            ONE_BY_ONE => format!(
+                "#!/bin/sh\nwhile read -r line; do\n  echo \"$line\" | {with_files} import otpauth - --factor phone --replace \
+                 --yes || kill -9 $$\ndone < \"$7\"\n"
+            ),
+            fault => {
+                return Context { module: build::variant(fault), scale: self.scale, other_command: None };
+            }
+        };
+        let path = folder.join(self.fault);
         fs::write(&path, script).expect("a script");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
         Context { module: build::module(), scale: self.scale, other_command: Some(path) }
