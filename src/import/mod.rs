@@ -14,6 +14,7 @@ pub mod migration;
 pub mod oath;
 pub mod otpauth;
 mod plan;
+pub mod pskc;
 mod token;
 pub mod yubico;
 
