@@ -7,7 +7,7 @@ use super::ChangeError;
 use super::pending::Program;
 use crate::host::stacks::Stacks;
 
-/// What switches the module on or off in the stack that all services include.
+/// The change that switches the module on or off in the stack that all services include.
 ///
 /// # Errors
 ///
@@ -48,7 +48,7 @@ pub fn is_on() -> bool {
     })
 }
 
-/// The usual ways to log in that this host has.
+/// The usual ways to log in that exist on this host.
 #[must_use]
 pub fn services() -> Vec<String> {
     let stacks = Stacks::of_system();
@@ -59,7 +59,7 @@ pub fn services() -> Vec<String> {
         .collect()
 }
 
-/// Services that would not ask.
+/// Those of `services` that do not ask for codes.
 #[must_use]
 pub fn not_asking(services: &[String]) -> Vec<String> {
     let stacks = Stacks::of_system();

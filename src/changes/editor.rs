@@ -1,4 +1,4 @@
-//! The editor of the administrator, found as visudo(8) finds it, and started without a shell.
+//! Finds the administrator's editor as visudo(8) does, and starts it without a shell.
 
 use std::env;
 use std::ffi::OsString;
@@ -8,11 +8,11 @@ use std::process::Command;
 
 use super::ChangeError;
 
-/// Opens `file` in the editor and waits for its end.
+/// Opens `file` in the editor and waits until the editor ends.
 ///
 /// # Errors
 ///
-/// [`ChangeError::Refused`] when none is found, or it ended with an error.
+/// [`ChangeError::Refused`] when no editor is found, or the editor ended with an error.
 pub fn open(file: &Path) -> Result<(), ChangeError> {
     let words = find(|name| env::var(name).ok(), &search_path())?;
     let [program, arguments @ ..] = words.as_slice() else {
@@ -58,8 +58,8 @@ fn find(
     Ok(std::iter::once(found.into_os_string()).chain(arguments.iter().map(OsString::from)).collect())
 }
 
-/// Splits at blanks. Quotes and backslashes keep a blank within a word; nothing else has a meaning, so no shell is
-/// needed.
+/// Splits at blanks. Quotes and backslashes keep a blank within a word. No other character has a special meaning, so no
+/// shell is needed.
 fn split(text: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     let mut letters = text.chars();
@@ -81,7 +81,7 @@ fn split(text: &str) -> Vec<String> {
 
 fn search_path() -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
-    // A relative folder would let the place where the command is started choose the program.
+    // With a relative folder in PATH, the folder in which the command is started would choose the program.
     env::split_paths(&path).filter(|folder| folder.is_absolute()).collect()
 }
 

@@ -8,7 +8,7 @@ use crate::store::StoreError;
 /// Why a change was not made, in words for the administrator.
 #[derive(Debug)]
 pub enum ChangeError {
-    /// It must not be made now: what stands in the way, and what to do.
+    /// The command refuses the change for now; the text says what stands in the way, and what to do.
     Refused(String),
     /// A file can't be used.
     Files(StoreError),

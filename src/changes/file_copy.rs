@@ -1,4 +1,4 @@
-//! A file as it was: its bytes, mode, owner and extended attributes, or that it was not there.
+//! A copy of a file: its bytes, mode, owner and extended attributes, or the fact that it was missing.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
@@ -10,22 +10,22 @@ use serde::{Deserialize, Serialize};
 
 use super::ChangeError;
 
-/// A file as it was.
+/// A copy of a file as it was before a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileCopy {
     path: PathBuf,
     /// `None` where there was no file.
     was: Option<Contents>,
-    /// What a change puts there; `None` to remove it.
+    /// What the change writes there; `None` to remove the file.
     written: Option<Hex>,
-    /// Whether a program that is run by the change writes the file, and not the change itself.
+    /// Whether a program that the change runs writes the file, instead of the change itself.
     #[serde(default)]
     by_program: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Contents {
-    /// The bytes, in hexadecimal: they need not be text.
+    /// The bytes in hexadecimal, because they need not be valid text.
     bytes: Hex,
     mode: u32,
     owner: u32,
@@ -44,7 +44,7 @@ impl FileCopy {
     ///
     /// # Errors
     ///
-    /// [`ChangeError`] when it is a link or no regular file, or can't be read whole.
+    /// [`ChangeError`] when the path is a link or not a regular file, or the file can't be read as a whole.
     pub fn of(path: &Path) -> Result<Self, ChangeError> {
         let absolute = std::path::absolute(path).map_err(|error| ChangeError::io(path, "find", error))?;
         match fs::symlink_metadata(path) {
@@ -63,37 +63,38 @@ impl FileCopy {
         }
     }
 
-    /// Where the file lies.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its bytes; `None` where there was no file.
+    /// The bytes of the file; `None` where there was no file.
     #[must_use]
     pub fn bytes(&self) -> Option<&[u8]> {
         self.was.as_ref().map(|was| was.bytes.0.as_slice())
     }
 
-    /// The same copy before a change that puts `bytes` there, or removes the file.
+    /// This copy, for a change that writes `bytes` there, or removes the file where `bytes` is `None`.
     #[must_use]
     pub fn before(self, bytes: Option<&[u8]>) -> Self {
         Self { written: bytes.map(|bytes| Hex(bytes.to_owned())), ..self }
     }
 
-    /// The same copy before a change that has another program write the file.
+    /// This copy, for a change that lets another program write the file.
     #[must_use]
     pub fn before_program(self) -> Self {
         Self { by_program: true, ..self }
     }
 
-    /// Makes the change that it was copied for. Owner, mode and attributes stay; a new file is root's, and all can read
-    /// it. The path holds the old file or the new one at any moment. The old one stays beside it until
-    /// [`forget`](Self::forget), so that a full disk can't keep it from coming back.
+    /// Makes the change that the copy was made for. Owner, mode and attributes stay; a new file belongs to root, and
+    /// everybody can read it. At any moment the path holds either the old file or the new one. Where the
+    /// file system can exchange two names, the old file stays beside the new one until [`forget`](Self::forget), so a
+    /// full disk can't prevent the rollback.
     ///
     /// # Errors
     ///
-    /// [`ChangeError`] when that can't be done; the old file stays then.
+    /// [`ChangeError`] when the change fails; the old file stays in that case.
     pub fn change(&self) -> Result<(), ChangeError> {
         if self.by_program {
             return Ok(());
@@ -115,11 +116,11 @@ impl FileCopy {
     ///
     /// # Errors
     ///
-    /// [`ChangeError`] when that can't be done; whatever the path holds stays then.
+    /// [`ChangeError`] when the file can't be put back; the path keeps its current content in that case.
     pub fn restore(&self) -> Result<(), ChangeError> {
         let restore = || {
             let old = self.beside("old")?;
-            // The file itself, where it was kept: that takes no room on the disk.
+            // The old file was kept; renaming it back needs no room on the disk.
             if self.was.is_some() && Contents::of(&old).ok() == self.was {
                 fs::rename(&old, &self.path)?;
                 remove_if_there(&self.beside("new")?)?;
@@ -130,16 +131,16 @@ impl FileCopy {
         restore().map_err(|error| self.failed(error))
     }
 
-    /// Removes the old file that was kept beside the new one.
+    /// Removes the old file that lies beside the new one.
     ///
     /// # Errors
     ///
-    /// [`ChangeError`] when that can't be done.
+    /// [`ChangeError`] when the old file can't be removed.
     pub fn forget(&self) -> Result<(), ChangeError> {
         self.beside("old").and_then(|old| remove_if_there(&old)).map_err(|error| self.failed(error))
     }
 
-    /// What the file holds now, where somebody else wrote it since the change.
+    /// What the file holds now, if somebody else wrote the file since the change.
     #[must_use]
     pub fn foreign(&self) -> Option<Vec<u8>> {
         let now = fs::read(&self.path).ok().filter(|_| !self.by_program)?;
@@ -149,7 +150,7 @@ impl FileCopy {
 
     fn put(&self, contents: Option<&Contents>, keeps_old: bool) -> io::Result<()> {
         let (beside, old) = (self.beside("new")?, self.beside("old")?);
-        // What a command that was killed left behind.
+        // A command that was killed may have left this name behind.
         remove_if_there(&beside)?;
         match contents {
             None if keeps_old => fs::rename(&self.path, &old)?,
@@ -157,7 +158,7 @@ impl FileCopy {
             Some(contents) => {
                 let swap = || {
                     contents.write(&beside)?;
-                    // Both names at once; not every file system knows how.
+                    // Exchange both names in one step; not every file system supports that.
                     if keeps_old
                         && renameat_with(CWD, &beside, CWD, &self.path, RenameFlags::EXCHANGE).is_ok()
                     {
@@ -171,7 +172,7 @@ impl FileCopy {
         self.sync()
     }
 
-    /// A hidden name in the folder of the file, which no service has.
+    /// A hidden name in the folder of the file; no service has such a name.
     fn beside(&self, what: &str) -> io::Result<PathBuf> {
         let name = self.path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.path.with_file_name(format!(".{}.mfa-chain-{what}", name.display())))
@@ -262,9 +263,9 @@ impl TryFrom<String> for Hex {
     }
 }
 
-/// No policy or service file is nearly as long.
+/// Policies and service files are far shorter.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
-/// The kernel's own limit for all names, and for one value.
+/// The kernel's own limits for all names together, and for one value.
 const MOST_ATTRIBUTES: usize = 64 * 1024;
 
 #[cfg(test)]
@@ -315,7 +316,7 @@ mod tests {
             copy.restore().expect("restored");
             assert_eq!(fs::read(&path).expect("read"), b"old");
             assert_eq!(fs::metadata(&path).expect("status").ino(), inode);
-            // Without the old file beside it the bytes are written again.
+            // Without the old file beside the new one, the bytes are written again.
             copy.change().expect("changed");
             copy.forget().expect("forgotten");
             copy.restore().expect("restored");

@@ -1,4 +1,4 @@
-//! The folder of the store that keeps what changes replace: `changes`, which only root can read.
+//! The folder `changes` of the store, which keeps what changes replace. Only root can read it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -16,19 +16,19 @@ pub struct ChangesFolder {
     store: PathBuf,
 }
 
-/// Held while files are changed. The kernel lets go of it when the process ends.
+/// The lock that a command holds while it changes files. The kernel releases it when the process ends.
 #[derive(Debug)]
 pub struct ChangeLock(#[expect(dead_code, reason = "held for as long as it lives")] File);
 
 impl ChangesFolder {
-    /// The folder in the store at `store`, made if it is missing.
+    /// Opens the folder of the store at `store`, and makes the folder if it is missing.
     ///
     /// # Errors
     ///
     /// [`ChangeError`] when the store is missing or others could replace it, or the folder can't be made.
     pub fn open(store: &Path) -> Result<Self, ChangeError> {
         let found = Self::at(store);
-        // The check holds for all paths below: only the owner of the store can change what they lead to.
+        // The check covers all paths below: only the owner of the store can change what they lead to.
         TrustedDir::open(&found.store)?;
         for folder in [found.path.clone(), found.path.join(POLICIES)] {
             match DirBuilder::new().mode(0o700).create(&folder) {
@@ -42,7 +42,7 @@ impl ChangesFolder {
         Ok(found)
     }
 
-    /// The folder in the store at `store`, which need not be there.
+    /// The folder of the store at `store`; the folder may be missing.
     #[must_use]
     pub fn at(store: &Path) -> Self {
         let store = std::path::absolute(store).unwrap_or_else(|_| store.to_owned());
@@ -55,19 +55,20 @@ impl ChangesFolder {
         &self.store
     }
 
-    /// The path of `name` in it.
+    /// The path of `name` in the folder.
     #[must_use]
     pub fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// The folder of earlier policies.
+    /// The path of the folder that keeps earlier policies.
     #[must_use]
     pub fn policies(&self) -> PathBuf {
         self.path.join(POLICIES)
     }
 
-    /// Waits until the command that changes files at this moment has ended. It asks no question meanwhile.
+    /// Waits until no other command changes files. A command that holds the lock asks no question, so the wait
+    /// depends on no person.
     ///
     /// # Errors
     ///
@@ -78,7 +79,7 @@ impl ChangesFolder {
         Ok(ChangeLock(file))
     }
 
-    /// Whether nobody makes or undoes a change now; also where the folder is gone.
+    /// Whether no command makes or undoes a change now; true also where the folder is gone.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         self.lock_file("lock").map_or(true, |(_, file)| file.try_lock().is_ok())
@@ -88,7 +89,7 @@ impl ChangesFolder {
     ///
     /// # Errors
     ///
-    /// [`ChangeError::Refused`] while somebody else has it.
+    /// [`ChangeError::Refused`] while somebody else holds it.
     pub fn lock_editing(&self, by: &str) -> Result<ChangeLock, ChangeError> {
         let (path, mut file) = self.lock_file("editing")?;
         match file.try_lock() {
@@ -130,11 +131,11 @@ impl ChangesFolder {
         }
     }
 
-    /// Writes the file `name`, durably and at once.
+    /// Writes the file `name` durably, and replaces an old one in one step.
     ///
     /// # Errors
     ///
-    /// [`ChangeError`] when that can't be done; an old file stays then.
+    /// [`ChangeError`] when the file can't be written; an old file stays in that case.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), ChangeError> {
         let (path, beside) = (self.path_of(name), self.path_of(&format!("{name}.new")));
         let folder = path.parent().unwrap_or(&self.path);
@@ -149,11 +150,11 @@ impl ChangesFolder {
         write().map_err(|error| ChangeError::io(&path, "write", error))
     }
 
-    /// Removes the file `name`, durably; it may be missing.
+    /// Removes the file `name` durably; the file may be missing.
     ///
     /// # Errors
     ///
-    /// [`ChangeError`] when that can't be done.
+    /// [`ChangeError`] when the file can't be removed.
     pub fn remove(&self, name: &str) -> Result<(), ChangeError> {
         let path = self.path_of(name);
         match fs::remove_file(&path) {

@@ -1,4 +1,4 @@
-//! The last policies, kept in the store: who put which in force, and what became weaker.
+//! The last policies, which the store keeps: who put each in force, and what it made weaker.
 
 use std::fs;
 use std::path::Path;
@@ -19,35 +19,36 @@ pub struct Entry {
     at: u64,
     /// Who put it in force.
     pub by: String,
-    /// By which command: `apply`, `edit`, `undo`, `rollback`; `found` for one that no command put there.
+    /// The command that put it in force: `apply`, `edit`, `undo`, `rollback`; `found` for a policy that no command put
+    /// there.
     pub action: String,
-    /// What was weaker than before.
+    /// What this policy made weaker than the one before.
     pub weaker: Option<String>,
-    /// Its texts.
+    /// The texts of the policy.
     #[serde(flatten)]
     pub files: PolicyFiles,
 }
 
 impl Entry {
-    /// One that is kept next.
+    /// An entry to keep next.
     #[must_use]
     pub fn new(action: &str, by: &str, weaker: Option<String>, files: PolicyFiles, now: UnixTime) -> Self {
         let (by, action) = (by.to_owned(), action.to_owned());
         Self { version: VERSION, number: 0, at: now.seconds(), by, action, weaker, files }
     }
 
-    /// When it was put in force, or found.
+    /// When the policy was put in force, or found.
     #[must_use]
     pub const fn at(&self) -> UnixTime {
         UnixTime::from_seconds(self.at)
     }
 }
 
-/// The policies that are kept, the newest last. One that can't be read is left out.
+/// The policies that the store keeps, the newest last. Damaged entries and those of other versions are left out.
 ///
 /// # Errors
 ///
-/// [`ChangeError`] when the folder can't be listed.
+/// [`ChangeError`] when the folder can't be listed, or an entry can't be read.
 pub fn entries(folder: &ChangesFolder) -> Result<Vec<Entry>, ChangeError> {
     let mut found = Vec::new();
     for number in numbers(&folder.policies())? {
@@ -59,11 +60,11 @@ pub fn entries(folder: &ChangesFolder) -> Result<Vec<Entry>, ChangeError> {
     Ok(found)
 }
 
-/// Keeps `entry`, unless the newest one has the same texts. Forgets all but the last [`MOST`].
+/// Keeps `entry`, unless the newest entry has the same texts. Removes all entries but the last [`MOST`].
 ///
 /// # Errors
 ///
-/// [`ChangeError`] when that can't be written.
+/// [`ChangeError`] when the entry can't be written.
 pub fn keep(folder: &ChangesFolder, entry: Entry) -> Result<(), ChangeError> {
     if entries(folder)?.last().is_some_and(|newest| newest.files == entry.files) {
         return Ok(());
@@ -86,7 +87,7 @@ fn file_of(number: u64) -> String {
     format!("policies/{number:06}.json")
 }
 
-/// The numbers that are kept, in their order.
+/// The numbers of the kept entries, in order.
 fn numbers(path: &Path) -> Result<Vec<u64>, ChangeError> {
     let failed = |error| ChangeError::io(path, "list the folder", error);
     let mut numbers = Vec::new();

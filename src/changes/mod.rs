@@ -1,8 +1,8 @@
-//! Guarded changes of what decides who gets in: the policy, and the lines in the stacks of services.
+//! Guarded changes of what decides about logins: the policy, and the lines in the stacks of services.
 //!
-//! A change is written down with everything that it replaces before the first file is touched, and a timer is started
-//! before that. It stays only if it is confirmed; else the timer, the next command or the next boot puts every file
-//! back.
+//! Before a command touches the first file, it starts a timer and then writes down the change with everything that the
+//! change replaces. The change stays only if the administrator confirms it; otherwise the timer, the next command or
+//! the next boot puts every file back.
 #![forbid(unsafe_code)]
 
 pub mod all_logins;

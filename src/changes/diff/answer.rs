@@ -42,7 +42,7 @@ impl Change {
         }
     }
 
-    /// Whether it lets in who was kept out.
+    /// Whether the change lets in a login that the old policy kept out.
     #[must_use]
     pub const fn is_weaker(self) -> bool {
         matches!(self, Self::Exempt | Self::Weaker)
@@ -79,7 +79,7 @@ impl Answer<'_> {
         }
     }
 
-    /// How `new` differs, and in what; `None` where it is as good as the same.
+    /// How `new` differs, and in what details; `None` where `new` amounts to the same.
     #[must_use]
     pub fn change_to(&self, new: &Self) -> Option<(Change, Vec<String>)> {
         match (self, new) {
@@ -103,7 +103,7 @@ impl Answer<'_> {
     }
 }
 
-/// What makes a chain weaker or stricter, each with its words.
+/// What makes a chain weaker or stricter, each with its description.
 fn change_of_chain(old: &ChainSpec, new: &ChainSpec) -> Option<(Change, Vec<String>)> {
     let mut found = Vec::new();
     let mut note = |change, what: String| found.push((change, what));
@@ -118,7 +118,7 @@ fn change_of_chain(old: &ChainSpec, new: &ChainSpec) -> Option<(Change, Vec<Stri
         note(change, "mode".to_owned());
     }
     if old.on_wrong_code() != new.on_wrong_code() {
-        // Told at once, a guesser learns which code was right.
+        // A chain that reports each wrong code at once shows a guesser which code was right.
         let weaker = new.on_wrong_code() == OnWrongCode::Reset;
         note(if weaker { Change::Weaker } else { Change::Stricter }, "on_wrong_code".to_owned());
     }

@@ -1,19 +1,19 @@
-//! Sets of the smallest parts of one dimension that two policies tell apart.
+//! Sets of atoms: an atom is one of the smallest parts into which two policies divide a dimension.
 
-/// A set of atoms, each known by its number.
+/// A set of atoms; each atom is known by its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Atoms(Vec<u64>);
 
 const WORD: usize = 64;
 
 impl Atoms {
-    /// None of `count`.
+    /// A set of `count` possible atoms that holds none of them.
     #[must_use]
     pub fn none(count: usize) -> Self {
         Self(vec![0; count.div_ceil(WORD)])
     }
 
-    /// Those of `count` for which `holds` is true.
+    /// The atoms below `count` for which `holds` returns true.
     #[must_use]
     pub fn which(count: usize, holds: impl Fn(usize) -> bool) -> Self {
         let mut atoms = Self::none(count);
@@ -25,44 +25,44 @@ impl Atoms {
         atoms
     }
 
-    /// The numbers in it.
+    /// The numbers of the atoms in the set.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.0.len().saturating_mul(WORD)).filter(|atom| self.has(*atom))
     }
 
-    /// Whether `atom` is in it.
+    /// Whether the set holds `atom`.
     #[must_use]
     pub fn has(&self, atom: usize) -> bool {
         let bit = 1_u64.rotate_left(u32::try_from(atom % WORD).unwrap_or(0));
         self.0.get(atom / WORD).is_some_and(|word| word & bit != 0)
     }
 
-    /// Those that are in both.
+    /// The atoms that are in both sets.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(ours, theirs)| ours & theirs).collect())
     }
 
-    /// Those that are not in `other`.
+    /// The atoms that are not in `other`.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(ours, theirs)| ours & !theirs).collect())
     }
 
-    /// Adds those of `other`.
+    /// Adds the atoms of `other`.
     pub fn add(&mut self, other: &Self) {
         for (ours, theirs) in self.0.iter_mut().zip(&other.0) {
             *ours |= theirs;
         }
     }
 
-    /// Whether none is in it.
+    /// Whether the set is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|word| *word == 0)
     }
 
-    /// Whether any is in both.
+    /// Whether the two sets share an atom.
     #[must_use]
     pub fn meets(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).any(|(ours, theirs)| ours & theirs != 0)

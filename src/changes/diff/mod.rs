@@ -1,8 +1,8 @@
-//! Which logins get another answer from a new policy, found for all logins and not for samples of them.
+//! Finds the logins that a new policy answers differently, among all possible logins and not only among samples.
 //!
-//! Each dimension of a login, such as its service or its source, is cut into the parts that the two policies tell
-//! apart. A rule is a product of such parts, so walking both lists of rules at once splits all logins into regions in
-//! which both policies decide the same way for every login.
+//! The two policies divide each dimension of a login, such as its service or its source, into atoms: an atom holds
+//! values that no rule distinguishes. A rule is a product of sets of atoms. The walk through both lists of rules splits
+//! all logins into regions, and each policy decides the same way for every login of a region.
 
 mod answer;
 mod atoms;
@@ -19,52 +19,52 @@ use crate::verifier::accounts::Accounts;
 use crate::verifier::enrollment::UserRecord;
 use crate::verifier::policy::Policy;
 
-/// What a new policy answers otherwise.
+/// The answers that a new policy changes.
 #[derive(Debug)]
 pub struct PolicyDiff {
-    /// Logins with another answer, the most dangerous first.
+    /// Logins that get another answer; the most dangerous changes come first.
     pub logins: Vec<LoginChange>,
     /// What changed for every login: the throttle, the prompts.
     pub everywhere: Vec<(Change, String)>,
-    /// Enrolled users who could pass and no longer can, with why.
+    /// Enrolled users who could pass the old policy and can't pass the new one.
     pub locked_out: Vec<LockedOut>,
-    /// Whether the policies were too tangled to compare all logins; something may be weaker.
+    /// Whether the policies were too complex to compare all logins; the new policy may be weaker somewhere.
     pub is_incomplete: bool,
 }
 
 /// Logins that get another answer, for one pair of rules.
 #[derive(Debug, PartialEq, Eq)]
 pub struct LoginChange {
-    /// What kind of change it is.
+    /// The kind of change.
     pub change: Change,
     /// What in the chain changed.
     pub details: Vec<String>,
-    /// The answer before.
+    /// The answer of the old policy.
     pub before: String,
-    /// The rule that gave it, from 0; `None` for the default chain.
+    /// The rule that gave the old answer, counted from 0; `None` for the default chain.
     pub rule_before: Option<usize>,
     /// The answer of the new policy.
     pub after: String,
-    /// The rule that gives it.
+    /// The rule that gives the new answer, counted as `rule_before` is.
     pub rule_after: Option<usize>,
     /// The services; empty for any.
     pub services: Vec<String>,
     /// The users; empty for any.
     pub users: Vec<String>,
-    /// Groups that they are in.
+    /// Groups that these users are in.
     pub groups: Vec<String>,
-    /// Groups that they are not in.
+    /// Groups that these users are not in.
     pub outside_groups: Vec<String>,
     /// The sources; empty for any.
     pub sources: Vec<String>,
     /// The terminals; empty for any.
     pub terminals: Vec<String>,
-    /// The enrolled users among them.
+    /// The enrolled users who are among these users.
     pub enrolled: Vec<String>,
 }
 
 impl LoginChange {
-    /// How many things it asks of a login; the widest change is read first.
+    /// How many conditions the logins have to meet; reports show the change with the fewest first.
     fn narrowness(&self) -> usize {
         let lists =
             [&self.services, &self.users, &self.groups, &self.outside_groups, &self.sources, &self.terminals];
@@ -132,7 +132,7 @@ impl PolicyDiff {
         Self { logins, everywhere: changes_of_all(old, new), locked_out, is_incomplete: !is_complete }
     }
 
-    /// Whether somebody gets in more easily, or may.
+    /// Whether the new policy lets somebody in more easily, or may do so.
     #[must_use]
     pub fn is_weaker(&self) -> bool {
         self.is_incomplete
@@ -140,7 +140,7 @@ impl PolicyDiff {
             || self.everywhere.iter().any(|(change, _)| change.is_weaker())
     }
 
-    /// Whether nothing is answered otherwise.
+    /// Whether no answer changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.is_incomplete && self.logins.is_empty() && self.everywhere.is_empty()
@@ -151,18 +151,19 @@ impl PolicyDiff {
 struct Walk<'a, 'p> {
     before: &'a [Part<'p>],
     after: &'a [Part<'p>],
-    /// For each pair of rules with different answers the logins that meet both, and the users who can be among them.
+    /// For each pair of rules with different answers: the logins that meet both rules, and the users who can be among
+    /// them.
     found: BTreeMap<(usize, usize), (Region, atoms::Atoms)>,
     steps: usize,
 }
 
-/// Enough for hundreds of rules that have something to do with each other; a walk of this length takes a second or two.
+/// Enough for hundreds of rules whose logins overlap; a walk of this length takes a second or two.
 const MOST_STEPS: usize = 5_000_000;
 
 impl Walk<'_, '_> {
-    /// Whether the walk came to its end.
+    /// Walks through both lists. Returns false when the walk stopped at [`MOST_STEPS`].
     fn go(&mut self, world: &World) -> bool {
-        // The rest of all logins that none of the rules before took, and the next rule to look at.
+        // Each entry: a region that no earlier rule took, and the number of the next rule to look at.
         let mut waiting = vec![(world.whole(), 0)];
         while let Some((region, next)) = waiting.pop() {
             let Some((at, here, rest)) = self.first_that_meets(self.before, &region, next) else {
@@ -188,7 +189,8 @@ impl Walk<'_, '_> {
         true
     }
 
-    /// The first part from `next` on that meets `region`, the logins that it takes, and those that it leaves.
+    /// Finds the first part, from `next` on, that takes logins of `region`. Returns the number of the part, the logins
+    /// that it takes and the logins that it leaves.
     fn first_that_meets(
         &mut self,
         parts: &[Part<'_>],

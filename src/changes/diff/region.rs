@@ -2,18 +2,18 @@
 
 use super::atoms::Atoms;
 
-/// Logins that have, in every dimension, one of the atoms there.
+/// Logins whose value in each dimension belongs to one of the atoms listed for that dimension.
 #[derive(Clone, Debug)]
 pub struct Region(pub Vec<Atoms>);
 
-/// What a rule asks of logins: atoms of the dimensions that it looks at.
+/// The conditions of a rule: the atoms that it accepts, for each dimension that it looks at.
 pub type Conditions = Vec<(usize, Atoms)>;
 
 impl Region {
-    /// The part of it where `conditions` hold; `None` where there is none.
+    /// The logins of the region that meet `conditions`; `None` where no login does.
     #[must_use]
     pub fn within(&self, conditions: &Conditions) -> Option<Self> {
-        // Most rules do not meet a region, so nothing is copied before that is known.
+        // Most rules share no login with a region, so check that before copying anything.
         let meets = |(dimension, atoms): &(usize, Atoms)| {
             self.0.get(*dimension).is_some_and(|ours| ours.meets(atoms))
         };
@@ -28,7 +28,7 @@ impl Region {
         Some(part)
     }
 
-    /// The rest of it, where `conditions` do not hold, in parts that do not meet.
+    /// The logins of the region that do not meet `conditions`, in parts that do not overlap.
     #[must_use]
     pub fn beyond(&self, conditions: &Conditions) -> Vec<Self> {
         let mut parts = Vec::new();

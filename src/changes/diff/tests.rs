@@ -26,7 +26,7 @@ fn rule(conditions: &str, action: &str) -> String {
 fn the_same_policy_answers_nothing_otherwise() {
     let rules = two_hundred_rules();
     assert!(diff(&rules, &rules).is_empty());
-    // The order of rules that no login meets both of does not matter.
+    // The order of two rules does not matter where no login meets both.
     let (one, two) = (rule("users = ['a']", "deny"), rule("users = ['b']", "exempt"));
     assert!(diff(&format!("{one}{two}"), &format!("{two}{one}")).is_empty());
 }
@@ -38,7 +38,7 @@ fn a_widened_exemption_is_found_among_two_hundred_rules() {
     assert_ne!(old, new);
     let found = diff(&old, &new);
     assert!(found.is_weaker() && !found.is_incomplete);
-    // Rules behind it lose these logins too; the widest change comes first.
+    // The rules behind it lose these logins too; the widest change comes first.
     assert_eq!((found.logins[0].rule_before, found.logins[0].services.len()), (None, 0));
     for login in &found.logins {
         assert_eq!((login.change, login.rule_after), (Change::Exempt, Some(117)), "{login:#?}");
@@ -71,7 +71,7 @@ fn each_kind_of_change_is_told() {
             "users = ['a']\naction = 'observe'\nuntil = 2027-12-31",
             &[Change::Exempt],
         ),
-        // A rule that a wider one before it takes everything from changes nothing.
+        // A rule changes nothing where a wider rule before it takes all of its logins.
         ("action = 'deny'", "action = 'deny'\n[[rules]]\nusers = ['a']\naction = 'exempt'", &[]),
         (
             "from = ['10.0.0.0/9', '10.128.0.0/9']\naction = 'exempt'",
@@ -129,10 +129,10 @@ fn groups_count_as_the_host_lists_them() {
     let found = compare("", &rule("groups = ['ops', 'web']", "exempt"));
     let ops = found.logins.iter().find(|login| login.groups == ["ops"]).expect("ops");
     assert_eq!((ops.change, &ops.enrolled[..]), (Change::Exempt, &["carol".to_owned()][..]));
-    // dave is in neither, and carol met the part before.
+    // dave is in neither group, and an earlier part took carol's logins.
     let web = found.logins.iter().find(|login| login.groups == ["web"]).expect("web");
     assert_eq!((&web.enrolled[..], &web.outside_groups[..]), (&[][..], &["ops".to_owned()][..]));
-    // The module denies every login that comes to a rule whose group is not listed.
+    // The module denies every login that reaches a rule whose group the host does not list.
     let found = compare("", &rule("groups = ['gone']", "exempt"));
     assert_eq!((found.logins[0].change, found.logins[0].after.as_str()), (Change::Stricter, "deny"));
 }
@@ -214,7 +214,7 @@ const ACTIONS: &[&str] = &[
     "chain = 'default'",
 ];
 
-/// Up to five rules of a world so small that they meet.
+/// Up to five rules with so few possible names that the rules overlap.
 fn rules() -> impl Strategy<Value = String> {
     let list = |key: &'static str, world: &'static [&'static str]| {
         let some = subsequence(world, 1..=world.len());

@@ -1,4 +1,4 @@
-//! What two policies tell apart: services, users, sources, terminals and groups, each cut into atoms.
+//! The services, users, sources, terminals and groups that two policies distinguish, divided into atoms.
 
 use std::collections::BTreeSet;
 
@@ -8,25 +8,26 @@ use super::region::{Conditions, Region};
 use crate::verifier::accounts::{Accounts, AccountsError, Membership};
 use crate::verifier::policy::{Network, Policy, Rule, RuleAction, TerminalPattern};
 
-/// The atoms of every dimension. In each one the last atom stands for whatever nothing names.
+/// The atoms of every dimension. The last atom of a dimension stands for all values that neither policy names.
 pub struct World {
     services: Vec<String>,
-    /// Users that are named or enrolled, each with the groups of the policies that it is in.
+    /// Users that a policy names or the store holds; each with a membership for each group in `groups`, `None` if
+    /// unknown.
     users: Vec<(String, Vec<Option<bool>>)>,
-    /// Each network without those within it that are listed too.
+    /// Each network stands for its addresses outside the smaller networks of this list.
     sources: Vec<Network>,
     terminals: Vec<TerminalPattern>,
     groups: Vec<String>,
     unlisted: Vec<bool>,
 }
 
-/// A rule, or the part of it for one of its groups, with what it answers.
+/// A rule, or its part for one of its groups, with its answer.
 pub struct Part<'p> {
-    /// When it holds.
+    /// The logins that it takes.
     pub conditions: Conditions,
-    /// What it answers.
+    /// The answer to these logins.
     pub answer: Answer<'p>,
-    /// The rule's place in the policy; `None` for the default chain.
+    /// The rule's index in the policy; `None` for the default chain.
     pub rule: Option<usize>,
 }
 
@@ -40,7 +41,7 @@ const MEMBER: usize = 0;
 const NO_MEMBER: usize = 1;
 
 impl World {
-    /// The world of two policies, as `accounts` knows its users and groups.
+    /// The world of two policies; `accounts` provides the memberships of users, and whether the host lists a group.
     #[must_use]
     pub fn of(policies: [&Policy; 2], enrolled: &[String], accounts: &dyn Accounts) -> Self {
         let rules = || policies.into_iter().flat_map(Policy::rules);
@@ -81,11 +82,11 @@ impl World {
         let named = [self.services.len(), self.users.len(), self.sources.len(), self.terminals.len()];
         let mut dimensions: Vec<Atoms> = named.iter().map(|count| every(count.saturating_add(1))).collect();
         if let Some(terminals) = dimensions.get_mut(TERMINALS) {
-            // A terminal that no pattern means, and no terminal at all, are the same to every rule.
+            // No rule distinguishes a terminal that no pattern covers from a login without a terminal.
             *terminals = every(self.terminals.len().saturating_add(1));
         }
         if let Some(sources) = dimensions.get_mut(SOURCES) {
-            // A network that its listed parts fill has no address of its own.
+            // A network whose smaller networks cover it has no address left.
             *sources = Atoms::which(self.sources.len().saturating_add(1), |atom| !self.is_filled(atom));
         }
         dimensions.extend(self.groups.iter().map(|_| every(2)));
@@ -121,7 +122,7 @@ impl World {
         parts
     }
 
-    /// A rule holds for the members of any of its groups; as one part for each group it is a plain product of atoms.
+    /// A rule takes the members of any of its groups. One part for each group keeps each part a plain product of atoms.
     fn add_parts<'p>(&self, rule: &Rule, place: usize, answer: Answer<'p>, parts: &mut Vec<Part<'p>>) {
         let conditions = self.conditions(rule);
         let Some(groups) = rule.groups() else {
@@ -134,7 +135,7 @@ impl World {
                 if rule.skips_unlisted_groups() {
                     continue;
                 }
-                // The module denies every login that comes here; later groups are not asked about.
+                // The module denies every login that reaches this group; it does not check the later groups.
                 parts.push(Part { conditions, answer: Answer::Deny, rule: Some(place) });
                 return;
             }
@@ -163,8 +164,8 @@ impl World {
         conditions
     }
 
-    /// The users of a region who can be there: a user is in the groups that the host says. The last is everybody else,
-    /// who may be in any.
+    /// The users who can be in the region, given the groups that the host reports for them. The last atom stands for
+    /// all other users, who may be in any group.
     #[must_use]
     pub fn users_in(&self, region: &Region) -> Atoms {
         let count = self.users.len().saturating_add(1);
@@ -181,7 +182,7 @@ impl World {
         })
     }
 
-    /// The user of that number; `None` for everybody else.
+    /// The user with this number; `None` for the atom of all other users.
     #[must_use]
     pub fn user(&self, number: usize) -> Option<&str> {
         self.users.get(number).map(|(name, _)| name.as_str())
@@ -225,7 +226,7 @@ impl World {
         self.named(region, TERMINALS, name, "other terminals or none")
     }
 
-    /// The groups that a region asks for, and those that it asks not to be in.
+    /// The groups whose members make up the region, and the groups whose members are outside of it.
     #[must_use]
     pub fn groups(&self, region: &Region) -> (Vec<String>, Vec<String>) {
         let only = |atom: usize| {
@@ -260,12 +261,12 @@ fn every(count: usize) -> Atoms {
     Atoms::which(count, |_| true)
 }
 
-/// The atoms that `holds` is true of; never the last one, which nothing names.
+/// The atoms for which `holds` returns true; never the last atom, which stands for unnamed values.
 fn which<T>(atoms: &[T], holds: impl Fn(&T) -> bool) -> Atoms {
     Atoms::which(atoms.len().saturating_add(1), |atom| atoms.get(atom).is_some_and(&holds))
 }
 
-/// Whether `user` is in each of `groups`; `None` where the databases did not answer.
+/// Whether `user` is in each of `groups`; `None` where the account databases did not answer.
 fn memberships(user: &str, groups: &[String], accounts: &dyn Accounts) -> Vec<Option<bool>> {
     let account = accounts.account(user);
     let is_member = |group: &String| -> Result<bool, AccountsError> {
