@@ -8,6 +8,8 @@ mod show;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 use self::arguments::{Format, ImportArguments};
 use self::assign::Assigner;
 use self::input::Input;
@@ -15,9 +17,10 @@ use super::failure::{Exit, Failure};
 use super::terminal::ask_for_yes;
 use super::{Context, administration, output};
 use crate::import::oath::OldSystem;
+use crate::import::pskc::PskcKey;
 use crate::import::{
     Complaint, KnownKeys, Place, Planned, Reading, Remark, Wishes, csv, google_authenticator, migration,
-    oath, otpauth, plan, yubico,
+    oath, otpauth, plan, pskc, yubico,
 };
 use crate::store::{BatchEntry, BatchError, FileStore, Replacing, SystemClock, load_policy};
 use crate::verifier::policy::Policy;
@@ -107,7 +110,7 @@ fn read_all(context: &Context, arguments: &ImportArguments, now: UnixTime) -> Re
     }
     let path = arguments.file.as_deref().unwrap_or(Path::new("-"));
     let input = input::read(path)?;
-    let mut reading = parse(arguments, &input.text, now);
+    let mut reading = parse(arguments, &input.text, now)?;
     if arguments.format == Format::GoogleAuthenticator && arguments.user.is_none() {
         let owner = owner_of(context, &input)?;
         for token in &mut reading.tokens {
@@ -117,14 +120,29 @@ fn read_all(context: &Context, arguments: &ImportArguments, now: UnixTime) -> Re
     Ok(reading)
 }
 
-fn parse(arguments: &ImportArguments, text: &str, now: UnixTime) -> Reading {
-    match arguments.format {
+fn parse(arguments: &ImportArguments, text: &str, now: UnixTime) -> Result<Reading, Failure> {
+    Ok(match arguments.format {
         Format::GoogleAuthenticator => google_authenticator::parse(text),
         Format::Oath => oath::parse(text, &OldSystem { window: arguments.window, now }),
         Format::Csv => csv::parse(text, arguments.encoding.map(Into::into)),
+        Format::Pskc => pskc::parse(text, pskc_key(arguments)?.as_ref(), now),
         Format::Otpauth => otpauth::parse(text),
         Format::Yubico => yubico::parse(text),
         Format::OtpauthMigration => migration::parse(text),
+    })
+}
+
+/// What opens an encrypted file.
+fn pskc_key(arguments: &ImportArguments) -> Result<Option<PskcKey>, Failure> {
+    if let Some(path) = &arguments.password_file {
+        return Ok(Some(PskcKey::Password(input::read_line(path)?)));
+    }
+    let Some(path) = &arguments.key_file else { return Ok(None) };
+    let digits = input::read_line(path)?;
+    let mut bytes = Zeroizing::new(vec![0; digits.trim().len() / 2]);
+    match base16ct::mixed::decode(digits.trim(), &mut bytes) {
+        Ok(key) if [16, 24, 32].contains(&key.len()) => Ok(Some(PskcKey::Hex(Zeroizing::new(key.to_vec())))),
+        _ => Err(Failure::refused("the file of --key-file holds no key of 32, 48 or 64 hexadecimal digits")),
     }
 }
 

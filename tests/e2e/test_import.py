@@ -39,6 +39,17 @@ def users_oath():
     path.unlink(missing_ok=True)
 
 
+PSKC = """\
+<?xml version="1.0"?>
+<KeyContainer Version="1.0" xmlns="urn:ietf:params:xml:ns:keyprov:pskc"><KeyPackage>
+<DeviceInfo><Manufacturer>Example</Manufacturer><SerialNo>S-1</SerialNo></DeviceInfo>
+<Key Id="1" Algorithm="urn:ietf:params:xml:ns:keyprov:pskc:totp">
+<AlgorithmParameters><ResponseFormat Length="6" Encoding="DECIMAL"/></AlgorithmParameters>
+<Data><Secret><PlainValue>KEY</PlainValue></Secret><TimeInterval><PlainValue>30</PlainValue></TimeInterval></Data>
+</Key></KeyPackage></KeyContainer>
+"""
+
+
 def run(*words, stdin=""):
     return subprocess.run(["mfa-chain", "import", *words], input=stdin, capture_output=True, text=True)
 
@@ -170,10 +181,11 @@ def migration_uri(secret, name):
     [
         (("csv", "--strip-domain"), lambda it: f"upn,serial number,secret key,time interval\nalice@example.org,23,{it},30\n"),
         (("csv", "--map", "MAP"), lambda it: f"S-1,{base64.b32decode(it).hex()},totp,6,30\n"),
+        (("pskc", "--map", "MAP"), lambda it: PSKC.replace("KEY", base64.b64encode(base64.b32decode(it)).decode())),
         (("otpauth",), lambda it: f"otpauth://totp/Example:alice?secret={it}&issuer=Example\n"),
         (("otpauth-migration",), lambda it: migration_uri(it, "Example:alice") + "\n"),
     ],
-    ids=["csv with header", "csv with map", "otpauth", "otpauth-migration"],
+    ids=["csv with header", "csv with map", "pskc", "otpauth", "otpauth-migration"],
 )
 def test_a_phone_of_each_format_gets_in_at_the_first_login(words, content, login, ledger, tmp_path):
     policy.write(ONE_TOTP)

@@ -47,6 +47,12 @@ pub struct ImportArguments {
     /// The `window=` of the line of `pam_oath`, in time steps
     #[arg(long, value_name = "STEPS", default_value_t = OldSystem::USUAL_WINDOW, value_parser = clap::value_parser!(u64).range(0..=50))]
     pub window: u64,
+    /// The password of an encrypted PSKC file, in a file of its own
+    #[arg(long, value_name = "FILE", conflicts_with = "key_file")]
+    pub password_file: Option<PathBuf>,
+    /// The pre-shared key of an encrypted PSKC file, in hexadecimal, in a file of its own
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
     /// Bring what is right and leave out what is wrong
     #[arg(long)]
     pub skip_bad: bool,
@@ -70,6 +76,8 @@ pub enum Format {
     Oath,
     /// A list of seeds as vendors send it
     Csv,
+    /// PSKC, the XML of RFC 6030, plain or encrypted
+    Pskc,
     /// One otpauth:// URI a line
     Otpauth,
     /// The log of Yubico's tools, traditional or flexible

@@ -55,6 +55,16 @@ pub fn read(path: &Path) -> Result<Input, Failure> {
     Ok(Input { owner: Some(status.uid()), text })
 }
 
+/// Reads the first line of a file that holds a password or a key.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_line(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let input = read(path)?;
+    Ok(Zeroizing::new(input.text.lines().next().unwrap_or_default().to_owned()))
+}
+
 fn text_of(file: File, name: &str) -> Result<Zeroizing<String>, Failure> {
     // The room is made before, so that growing leaves no copy of a secret behind.
     let length = file.metadata().map_or(0, |status| status.len()).min(LARGEST);
