@@ -7,6 +7,7 @@ mod tracked;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// The promises are numbered, so that other pages and reports can name them.
 const PROMISES: usize = 37;
@@ -62,6 +63,27 @@ fn a_table_of_variants_that_has_rotted_is_told() {
     }
     let of_plan = "[[variant]]\npromise = 'S1'\nrow = 'F1'\nfault = 'nothing'\n";
     assert_eq!(wrong_in_table(of_plan, page), ["S1: the fault plan has no variant `nothing` for F1"]);
+}
+
+/// A comment beside a fault is enough to make its patch fail, and the fault plan takes a quarter of an hour to say so.
+#[test]
+fn every_patch_of_the_fault_plan_applies() {
+    let folder = "tests/faults/variants";
+    let patches = std::fs::read_dir(folder).expect("patches").map(|entry| entry.expect("a patch").path());
+    let (mut count, mut wrong) = (0, Vec::new());
+    for patch in patches {
+        count += 1;
+        let applied = Command::new("patch")
+            .args(["-p1", "--dry-run", "--fuzz=0", "--silent", "--force", "-i"])
+            .arg(&patch)
+            .output()
+            .expect("patch must be installed (apt-get install patch)");
+        if !applied.status.success() {
+            wrong.push(patch.display().to_string());
+        }
+    }
+    assert!(count > 20, "{count}");
+    assert_eq!(wrong, [""; 0]);
 }
 
 const VARIANT: &str = "[[variant]]\npromise = 'S1'\nfile = 'Cargo.toml'\nold = '[package]'\nnew = ''\n\
