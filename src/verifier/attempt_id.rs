@@ -1,4 +1,4 @@
-//! What tells one attempt from another, in the log and in the login state.
+//! The identifier of an attempt, in the log and in the login state.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use super::otp::{NoRandomness, fill};
 pub struct AttemptId(u64);
 
 impl AttemptId {
-    /// A new one, of the kernel's random bytes: processes that know nothing of each other use one log.
+    /// A new one from the kernel's random bytes, because unrelated processes write to one log.
     pub(super) fn random() -> Result<Self, NoRandomness> {
         let mut bytes = [0; 4];
         fill(&mut bytes)?;

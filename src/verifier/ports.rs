@@ -24,7 +24,7 @@ pub struct Claimant {
     pub enrolled: Vec<(FactorId, OtpType)>,
     /// What failed, and which draw is open from where.
     pub failures: FailureCounts,
-    /// What seeds the draws.
+    /// The key of the draws.
     pub draw_key: DrawKey,
 }
 
@@ -45,16 +45,16 @@ pub trait Store {
     /// [`StoreFailure`] when the record or the state is unreadable, unsafe or invalid.
     fn find(&self, user: &str) -> Result<Claimant, StoreFailure>;
 
-    /// The name under which the account of the number `uid` enrolled, if any did: after a renaming it is
-    /// another than the account's.
+    /// The name under which the account of user id `uid` enrolled, if it did. After a renaming of the account, this is
+    /// the old name.
     ///
     /// # Errors
     ///
-    /// [`StoreFailure`] when that can't be told.
+    /// [`StoreFailure`] when the store can't be read.
     fn enrolled_as(&self, uid: u32) -> Result<Option<String>, StoreFailure>;
 
-    /// Runs `judge` on the current record and state of `claimant`, alone, and returns once the changed state
-    /// is durable. The wait for the lock is bounded, and nothing of the outcome is known before.
+    /// Runs `judge` with exclusive access to the current record and state of `claimant`, and returns once the changed
+    /// state is durable. The wait for the lock is bounded. Nobody learns the outcome before this returns.
     ///
     /// # Errors
     ///
@@ -94,7 +94,8 @@ pub trait Enrollments: Store {
     /// then.
     fn enrollment(&self, user: &Username) -> Result<Option<(UserRecord, LoginState)>, StoreFailure>;
 
-    /// Changes the record of `user` from what it is now to what `change` makes of it, alone; durable when this returns.
+    /// Calls `change` with the record of `user`, with exclusive access, and stores the result. It is durable when this
+    /// returns.
     /// The login state stays as it is, and a first one is made with the first record.
     ///
     /// # Errors
@@ -157,7 +158,7 @@ impl fmt::Display for StoreFailure {
 
 impl std::error::Error for StoreFailure {}
 
-/// Something that is on disk. An outcome outside of it is a rumour, and nobody may learn it.
+/// An outcome whose state is on disk. No outcome may be reported before it is in this type.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Committed<T>(T);
 
@@ -168,7 +169,7 @@ impl<T> Committed<T> {
         Self(outcome)
     }
 
-    /// The outcome, free to be told.
+    /// The outcome, which may be reported now.
     pub fn into_inner(self) -> T {
         self.0
     }

@@ -54,7 +54,7 @@ impl DenyReason {
         }
     }
 
-    /// What stood in the way, where the word does not say it.
+    /// The details that the word leaves out, such as the seconds of a wait.
     #[must_use]
     pub fn detail(&self) -> Option<Cow<'_, str>> {
         match self {
@@ -88,7 +88,7 @@ pub enum Refusal {
     /// The very last code that was accepted, once more from the source that it was accepted from: a client that opens
     /// several connections with one code. It is not charged, since somebody who knows that code is not guessing.
     ReplayFromSource,
-    /// A recovery code that was used, or that is none of this user's.
+    /// A recovery code that was used, or that does not belong to this user.
     WrongRecoveryCode,
     /// Not the shape of a code.
     Malformed,
@@ -135,7 +135,7 @@ impl Refusal {
         }
     }
 
-    /// What stood in the way, where the word does not say it.
+    /// The details that the word leaves out, such as the seconds of a wait.
     #[must_use]
     pub fn detail(&self) -> Option<Cow<'static, str>> {
         Some(match self {

@@ -61,7 +61,7 @@ impl Request {
         self.account.as_ref().map(|account| account.uid)
     }
 
-    /// Whether nothing tells where it comes from: neither a host, nor a user of this one, nor a terminal.
+    /// Whether the application named neither a remote host, nor a user of this host, nor a terminal.
     #[must_use]
     pub const fn names_no_source(&self) -> bool {
         self.rhost.is_none() && self.ruser.is_none() && self.tty.is_none()

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// `text` as one word of a shell (POSIX, 2.2 Quoting): in quotes where it holds more than letters that mean themselves.
+/// `text` as one word of a shell (POSIX, 2.2 Quoting): in quotes if it has characters with a meaning to the shell.
 #[must_use]
 pub fn shell_word(text: &str) -> Cow<'_, str> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "_@%+=:,./-".contains(letter);

@@ -4,10 +4,10 @@ use std::fmt::{self, Write as _};
 
 use super::otp::keyed_hash;
 
-/// A name that an account can have: any text but the empty one, without NUL. What a directory calls its users
-/// is up to it: capitals, accents, blanks and `EXAMPLE\\alice` are all taken.
+/// A name that an account can have: any text but the empty one, without NUL. Capitals,
+/// accents, blanks and `EXAMPLE\\alice` are all taken, as directories use them.
 ///
-/// Text that stands for bytes which are no UTF-8 (U+FFFD) is not taken: two names could look the same.
+/// U+FFFD, which stands for bytes that are not UTF-8, is not taken, because two names could look the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Username(String);
 
@@ -67,7 +67,7 @@ impl Username {
     }
 
     /// The name that has this file name. `None` for one that [`Self::to_file_name`] never gives, and for one that
-    /// was cut, whose whole name only the record in the file tells.
+    /// was cut, whose whole name stands only in the record.
     #[must_use]
     pub fn from_file_name(file_name: &str) -> Option<Self> {
         let mut bytes = Vec::with_capacity(file_name.len());
@@ -112,7 +112,7 @@ impl fmt::Display for Username {
     }
 }
 
-/// The text is no [`Username`].
+/// The text can't be a [`Username`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidUsername;
 

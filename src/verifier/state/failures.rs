@@ -1,10 +1,10 @@
-//! Failed chains, counted so that nobody can guess on and nobody can be kept out (RFC 4226 §7.3: the limit spans
-//! sessions, so the counts are kept with the login state).
+//! Counts failed chains, so that a guesser has to wait and the user does not. RFC 4226 §7.3 wants a limit that spans
+//! sessions, so the counts are part of the login state.
 //!
-//! Each source that a user logged in from lately is a lane of its own; all others share one. A guesser
-//! elsewhere makes strangers wait, not the user at the usual place. No success forgives a stranger: that count
-//! falls only by one a day. In a known lane a success gives back a few tries, of the chain that was passed or an
-//! easier one; so a guesser at the user's own place gains little by the user's logins.
+//! Each source that a user logged in from lately has a lane of its own. All other sources share one lane. A guesser
+//! elsewhere makes strangers wait, but not the user at the usual place. A success does not reduce the count of
+//! strangers, which falls only by one a day. In a known lane a success gives back a few tries of the chain that was
+//! passed, or of an easier one, so a guesser at the user's own place gains little from the user's logins.
 
 use std::net::IpAddr;
 
@@ -25,7 +25,7 @@ pub struct FailureCounts {
     pub known: Vec<KnownSource>,
 }
 
-/// What was done from one place, or from all that are not known.
+/// The failures and the draw of one known source, or of all unknown sources together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lane {
     /// The number of the draw that is open here. It moves when a failure is charged or, at a known place, a chain is
@@ -68,12 +68,12 @@ pub struct KnownSource {
 /// What was typed, which decides what is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
-    /// Codes: guessable, so failures bring waits.
+    /// Codes. They can be guessed, so failures bring waits.
     Codes,
-    /// Recovery codes: 120 bits, so waits add nothing, and they are the way in for a user who has to wait.
+    /// Recovery codes. They have 120 bits, so waits would add nothing, and a user who has to wait can use one.
     RecoveryCodes,
-    /// What sshd sends in place of the answers of users whom it bars: nobody guesses, and what it shows must be what
-    /// others see.
+    /// The filler that sshd sends for users whom it bars. Nobody guesses with it, and such a user must see the same
+    /// as others.
     Fillers,
 }
 
@@ -86,7 +86,7 @@ pub struct ChainMark {
     pub hardness: u8,
 }
 
-/// A source as it is stored: a number that tells nothing of the address.
+/// A source as it is stored: a number from which nobody learns the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceKey(u64);
 
@@ -94,10 +94,9 @@ const SECONDS_A_DAY: u64 = 86_400;
 const KNOWN_FOR_SECONDS: u64 = 30 * SECONDS_A_DAY;
 
 impl SourceKey {
-    /// The source of a request: the address (of IPv6 the network of 64 bits, which one subscriber has), the name
-    /// of the remote host, or for a local login who runs the application, or which
-    /// one it is. It only chooses the count; it permits
-    /// nothing.
+    /// The source of a request. That is the address (of IPv6 the network of 64 bits, which one subscriber has) or the
+    /// name of the remote host. For a local login it is the user who runs the application, or the service. The
+    /// source only chooses the count. It permits nothing.
     #[must_use]
     pub fn of(request: &Request, key: &DrawKey) -> Self {
         let source = match (&request.rhost, &request.ruser) {
@@ -107,7 +106,7 @@ impl SourceKey {
                 Err(_) => format!("host {rhost}"),
             },
             (None, Some(ruser)) => format!("user {ruser}"),
-            // Each service of this host has its own, so that a guesser at one does not shut the others.
+            // Each service of this host has a source of its own, so that a guesser at one service does not block the others.
             (None, None) => format!("local {}", request.service),
         };
         Self(keyed_number(&key.0, &[b"source", source.as_bytes()]))
@@ -151,7 +150,7 @@ impl FailureCounts {
         known.map_or((0, self.strangers.draw), |known| (known.key.0, known.lane.draw))
     }
 
-    /// Seconds from `now` until an attempt from `source` with what `budget` says is judged again; 0 when it is.
+    /// Seconds from `now` until answers of the kind `budget` are judged again from `source`; 0 if they are judged now.
     #[must_use]
     pub fn wait_seconds(
         &self,
@@ -173,7 +172,7 @@ impl FailureCounts {
         }
     }
 
-    /// The longest wait of anybody, for those who look.
+    /// The longest wait of any source, for reports.
     #[must_use]
     pub fn longest_wait_seconds(&self, throttle: &ThrottlePolicy, now: UnixTime) -> u64 {
         let counts = self.clone().at(now);
@@ -208,7 +207,7 @@ impl FailureCounts {
     pub fn pass(&mut self, source: SourceKey, chain: ChainMark, now: UnixTime) {
         let place = self.known.iter().position(|known| known.key == source);
         let place = place.or_else(|| self.place_to_leave());
-        // What failed at a place that has to go is not forgotten by that.
+        // The new source takes over the lane of the one that it displaces, so that those failures still count.
         let lane = place.map(|place| self.known.remove(place).lane);
         let mut lane = lane.unwrap_or_else(|| Lane { day: days(now), ..Lane::default() });
         lane.forgive(chain);
@@ -281,7 +280,7 @@ impl Lane {
         self.chains.iter().map(|chain| chain.count).fold(0, u32::saturating_add)
     }
 
-    /// Seconds from `now` until codes are judged again here, with so many failures a day; 0 when they are.
+    /// Seconds from `now` until codes are judged again here, with so many failures a day; 0 if they are judged now.
     ///
     /// While the clock stands before the last failure the whole wait is still to come: a clock that was turned back
     /// never makes the throttle more permissive.

@@ -31,7 +31,7 @@ pub fn chance_with_one_key(chain: &ChainSpec) -> f64 {
     chances.iter().take(chain.required_steps().saturating_sub(1)).product()
 }
 
-/// Where a guesser sits.
+/// The place of a guesser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seat {
     /// Anywhere the user never logged in from.
@@ -152,7 +152,7 @@ mod tests {
         let (codes, accepted) = (1e6_f64, 3.0);
         let charged = chance_of_one_try(one.default_chain());
         assert!((charged - accepted / codes).abs() < 1e-12);
-        // Who knows the code types it for nothing and learns that it is used: the best guess among the others.
+        // A guesser who knows the last code can type it without a charge, and then guesses among the others.
         let informed = accepted / (codes - 1.0);
         let tries = tries_within(365 * DAY, one.throttle(), Seat::Elsewhere);
         let gain = chance_of_any(informed, tries) - chance_of_any(charged, tries);

@@ -26,7 +26,7 @@ pub struct PastOutcome {
     pub step: u8,
     /// How many steps the chain had.
     pub steps: u8,
-    /// What it came to.
+    /// The outcome.
     pub outcome: OutcomeNumber,
     /// What was typed.
     pub by: AnsweredBy,
@@ -45,7 +45,7 @@ impl PastOutcome {
     }
 }
 
-/// A name as it is stored: a number that tells nothing of it.
+/// A name as it is stored: a number from which nobody learns the name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NameKey(u64);
 
@@ -75,7 +75,7 @@ impl NameKey {
     }
 }
 
-/// What a step came to, as a number that stays what it is: words may be added to the log.
+/// The outcome of a step, as a number that never changes its meaning. The log may get new words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutcomeNumber(u8);
 
@@ -97,13 +97,13 @@ impl OutcomeNumber {
         "breach",
     ];
 
-    /// That of a step, by why it was refused.
+    /// The outcome of a step that was refused for this reason.
     #[must_use]
     pub fn of(refusal: Option<Refusal>) -> Self {
         Self::of_word(refusal.map_or("accepted", |refusal| refusal.log_word()))
     }
 
-    /// That of an answer to a step that was not expected.
+    /// The outcome of an answer to a step that was not expected.
     #[must_use]
     pub fn breach() -> Self {
         Self::of_word("breach")
