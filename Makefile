@@ -3,7 +3,7 @@
 CARGO ?= cargo
 STRIP ?= strip
 target := $(or $(CARGO_TARGET_DIR),target)
-# The module is built alone, without the command's crates; the sections of debug lines stay out of it.
+# The module is built without the command's crates, and without the sections of debug lines.
 module_build = $(reproducible) $(CARGO) rustc --locked --release --lib --no-default-features --features pam --crate-type cdylib
 command_build = $(reproducible) $(CARGO) build --locked --release --bin mfa-chain
 
