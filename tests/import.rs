@@ -7,7 +7,10 @@ mod scratch_store;
 
 use std::fs;
 
-use mfa_chain::import::{Candidate, Complaint, KnownKeys, MovesBy, Place, Planned, Token, Wishes, plan};
+use mfa_chain::import::{
+    Candidate, Complaint, KnownKeys, MovesBy, Place, Planned, Reading, Token, Wishes, csv,
+    google_authenticator, migration, oath, otpauth, plan, yubico,
+};
 use mfa_chain::store::{BatchEntry, BatchError, Replacing, StoreError};
 use mfa_chain::verifier::enrollment::{Credential, OtpType, Serial, Subscriber, UserRecord};
 use mfa_chain::verifier::otp::{Algorithm, Digits, Period, SharedSecret};
@@ -216,4 +219,70 @@ fn entries_of_a_batch_count_from_the_moment_that_the_batch_is_in_force() {
     // A word that is no name of a batch must not lead to another file.
     write_private(&file, &format!("{old}{}", new.replace("0123456789abcdef", "../decoys/states")));
     assert!(scratch.refusal("alice").contains("a batch has a name"), "{}", scratch.refusal("alice"));
+}
+
+type Reader = fn(&str) -> Reading;
+
+/// A file of each format with the secret of RFC 4226, and how the secret is written there.
+fn samples() -> Vec<(&'static str, Reader, String, &'static str)> {
+    const BASE32: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    const HEX: &str = "3132333435363738393031323334353637383930";
+    const BASE64: &str = "ChwKFDEyMzQ1Njc4OTAxMjM0NTY3ODkwEgRCb2JpIAEoATAC";
+    let oath: Reader =
+        |text| oath::parse(text, &oath::OldSystem { window: 5, now: UnixTime::from_seconds(NOW) });
+    let csv: Reader = |text| csv::parse(text, None);
+    vec![
+        (
+            "google-authenticator",
+            google_authenticator::parse,
+            format!("{BASE32}\n\" TOTP_AUTH\n12345678\n"),
+            BASE32,
+        ),
+        ("oath", oath, format!("HOTP/T30 alice - {HEX} 0 123456 2009-12-07T17:14:45L\n"), HEX),
+        ("csv", csv, format!("upn,serial number,secret key,time interval\nal,S-1,{BASE32},30\n"), BASE32),
+        ("csv without header", csv, format!("S-1,{HEX},totp,6,30,sha1\n"), HEX),
+        ("otpauth", otpauth::parse, format!("otpauth://totp/A:alice?secret={BASE32}&digits=6\n"), BASE32),
+        ("yubico", yubico::parse, format!("OATH-HOTP,04.12.13 18:55,1,,,{HEX},,,0,0,0,6,0,0,0,0,0,0\n"), HEX),
+        (
+            "yubico, flexible",
+            yubico::parse,
+            format!("1382015,,0,{HEX},000000000000,2013-12-12T11:08:12,\n"),
+            HEX,
+        ),
+        (
+            "otpauth-migration",
+            migration::parse,
+            format!("otpauth-migration://offline?data={BASE64}\n"),
+            BASE64,
+        ),
+    ]
+}
+
+#[test]
+fn no_cut_or_mistyped_file_is_quoted() {
+    for (format, parse, text, secret) in samples() {
+        assert!(!parse(&text).tokens.is_empty(), "{format}: {:?}", parse(&text));
+        let mut complained = false;
+        for (at, letter) in text.char_indices() {
+            let (before, after) = (&text[..at], &text[at + letter.len_utf8()..]);
+            let spoilt = [
+                before.to_owned(),
+                format!("{before}{after}"),
+                format!("{before}\"{after}"),
+                format!("{before}\n{after}"),
+                format!("{before},{letter}{after}"),
+                format!("{before}9{after}"),
+            ];
+            for spoilt in spoilt {
+                let reading = parse(&spoilt);
+                complained |= !reading.complaints.is_empty();
+                let told = format!("{reading:?}");
+                let parts =
+                    secret.as_bytes().windows(8).map(|part| std::str::from_utf8(part).expect("ASCII"));
+                let quoted = parts.filter(|part| told.contains(part)).count();
+                assert!(quoted == 0, "{format}: {spoilt}: {told}");
+            }
+        }
+        assert!(complained, "{format}");
+    }
 }

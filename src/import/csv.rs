@@ -30,8 +30,9 @@ pub fn parse(text: &str, encoding: Option<Encoding>) -> Reading {
         }
         _ => Columns::in_order(has_users),
     };
-    for (name, what) in &columns.passed_over {
-        reading.remark(Place::File, format!("the column `{}` is not taken over{what}", name.escape_debug()));
+    for (number, what) in &columns.passed_over {
+        // By its number: where an end of line is lost, a seed stands in the header.
+        reading.remark(Place::File, format!("column {number}{what} is not taken over"));
     }
     let Some(encoding) = encoding.or_else(|| decide_encoding(&rows, columns.seed, &mut reading)) else {
         return reading;
@@ -90,8 +91,8 @@ struct Columns {
     is_time: bool,
     /// Whether the hash follows from the length of the seed where no column says it.
     hash_by_length: bool,
-    /// Columns of a header that are not read, and what to think of.
-    passed_over: Vec<(String, &'static str)>,
+    /// Columns of a header that are not read, counted from 1, and what they are as far as is known.
+    passed_over: Vec<(usize, &'static str)>,
 }
 
 const NONE: usize = usize::MAX;
@@ -141,11 +142,11 @@ impl Columns {
             hash_by_length: false,
             passed_over: Vec::new(),
         };
-        columns.pass_over(row, &names);
+        columns.pass_over(&names);
         Some(columns)
     }
 
-    fn pass_over(&mut self, header: &Row, names: &[Zeroizing<String>]) {
+    fn pass_over(&mut self, names: &[Zeroizing<String>]) {
         let taken = [
             self.serial,
             self.seed,
@@ -160,13 +161,13 @@ impl Columns {
             let what = match name.as_str() {
                 "" | "manufacturer" | "model" | "vendor" => continue,
                 _ if taken.contains(&place) => continue,
-                name if name.contains("pin") => "; a chain has no PINs",
-                name if name.contains("expir") || name.contains("enabled") || name.contains("valid") => {
-                    "; see yourself which tokens must not be used any more"
+                name if name.contains("pin") => " (PINs)",
+                name if ["expir", "enabled", "valid"].iter().any(|word| name.contains(word)) => {
+                    " (which tokens are still to be used)"
                 }
                 _ => "",
             };
-            self.passed_over.extend(header.field(place).map(|name| (name.to_owned(), what)));
+            self.passed_over.push((place.saturating_add(1), what));
         }
     }
 }
@@ -448,7 +449,7 @@ mod tests {
         let reading = parse(&text, None);
         let remarks: Vec<&str> = reading.remarks.iter().map(|it| it.what.as_str()).collect();
         assert!(
-            remarks[0].starts_with("the column `PIN`") && remarks[1].contains("`expiry date`"),
+            remarks[0].starts_with("column 4 (PINs)") && remarks[1].starts_with("column 5 (which"),
             "{remarks:?}"
         );
         assert_eq!((remarks.len(), reading.tokens.first().map(|it| it.moves_by)), (3, Some(time(30))));
