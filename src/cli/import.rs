@@ -95,7 +95,7 @@ fn prepare(
     let (planned, wrong) = plan(candidates, keys, wishes, record)?;
     complaints.extend(wrong);
     complaints.sort_by(|one, other| one.place.cmp(&other.place));
-    remarks.extend(planned.iter().filter_map(|it| weakness(it, policy)));
+    remarks.extend(planned.iter().flat_map(|it| shortcomings(it, policy)));
     Ok(Import { planned, complaints, remarks })
 }
 
@@ -203,33 +203,30 @@ fn known_keys(store: &FileStore) -> Result<KnownKeys, Failure> {
     Ok(keys)
 }
 
-/// What makes an authenticator weaker than the policy asks of a new one.
-fn weakness(planned: &Planned, policy: &Policy) -> Option<Remark> {
+/// What makes an authenticator weaker than the policy asks of a new one, and what is left to do.
+fn shortcomings(planned: &Planned, policy: &Policy) -> Vec<Remark> {
     let credential = &planned.credential;
-    let user = &planned.subscriber.user;
-    let wanted = policy.factor(credential.factor.as_str())?.enrollment.digits.count();
-    let what = if credential.secret.is_short() {
+    let (user, factor) = (&planned.subscriber.user, &credential.factor);
+    let mut told = Vec::new();
+    if credential.secret.is_short() {
         // RFC 4226 §4 R6.
-        format!(
-            "the secret of {user} has {} bits only; 128 are the least for a new one",
-            credential.secret.bits()
-        )
-    } else if credential.digits.count() < wanted {
-        let given = credential.digits.count();
-        format!(
-            "the token of {user} shows {given} digits, the policy says {wanted} for `{}`",
-            credential.factor
-        )
-    } else if credential.awaits_resync {
-        format!(
-            "the counter of {user} is not known; none of its codes is good before `mfa-chain resync {} {}` has two in a row",
-            shell_word(user.as_str()),
-            credential.factor
-        )
-    } else {
-        return None;
-    };
-    Some(Remark { place: planned.place.clone(), what })
+        let bits = credential.secret.bits();
+        told.push(format!("the secret of {user} has {bits} bits only; 128 are the least for a new one"));
+    }
+    let given = credential.digits.count();
+    let wanted = policy.factor(factor.as_str()).map(|factor| factor.enrollment.digits.count());
+    if let Some(wanted) = wanted.filter(|wanted| given < *wanted) {
+        told.push(format!(
+            "the token of {user} shows {given} digits, the policy says {wanted} for `{factor}`"
+        ));
+    }
+    if credential.awaits_resync {
+        let word = shell_word(user.as_str());
+        told.push(format!(
+            "the counter of {user} is not known; none of its codes is good before `mfa-chain resync {word} {factor}` has two in a row"
+        ));
+    }
+    told.into_iter().map(|what| Remark { place: planned.place.clone(), what }).collect()
 }
 
 fn tell(import: &Import, arguments: &ImportArguments) {
