@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use base16ct::mixed as hex;
 use zeroize::Zeroizing;
 
 use super::fields::{OPEN_QUOTATION, Row, rows};
+use super::seed::{read_seed, without_mark};
 use super::token::{Encoding, MovesBy, Place, Reading, Token};
 use crate::verifier::otp::{Algorithm, Digits, Period, SharedSecret};
 
@@ -246,7 +246,7 @@ fn number(row: &Row, place: usize, what: &str) -> Result<Option<u64>, String> {
 /// What all seeds together show: one line alone can't tell.
 fn decide_encoding(rows: &[Row], column: usize, reading: &mut Reading) -> Option<Encoding> {
     let line_with = |is_sign: fn(char) -> bool| {
-        rows.iter().find(|row| row.field(column).is_some_and(|seed| bare(seed).chars().any(is_sign)))
+        rows.iter().find(|row| row.field(column).is_some_and(|seed| without_mark(seed).chars().any(is_sign)))
     };
     let hex = line_with(|letter| matches!(letter, '0' | '1' | '8' | '9'));
     let base32 = line_with(|letter| letter.is_ascii_alphabetic() && !letter.is_ascii_hexdigit());
@@ -270,38 +270,6 @@ fn decide_encoding(rows: &[Row], column: usize, reading: &mut Reading) -> Option
             let what = "the seeds can be hexadecimal as well as base32; say which with --encoding";
             reading.complain(Place::File, what);
             None
-        }
-    }
-}
-
-/// A seed without the mark of hexadecimal.
-fn bare(seed: &str) -> &str {
-    seed.strip_prefix("0x").or_else(|| seed.strip_prefix("0X")).unwrap_or(seed)
-}
-
-/// Reads a seed.
-///
-/// # Errors
-///
-/// What is wrong with it; no word of it.
-pub(super) fn read_seed(seed: &str, encoding: Encoding) -> Result<SharedSecret, String> {
-    match encoding {
-        Encoding::Base32 => SharedSecret::from_base32(seed).map_err(|error| error.to_string()),
-        Encoding::Hex => {
-            let mut digits = Zeroizing::new(String::with_capacity(seed.len()));
-            digits.extend(bare(seed).chars().filter(|letter| !matches!(letter, ' ' | ':' | '-')));
-            if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                return Err("its seed is not hexadecimal".to_owned());
-            }
-            let count = digits.len();
-            if !count.is_multiple_of(2) {
-                return Err(format!(
-                    "its seed has {count} hexadecimal digits, which are no whole bytes; one is missing"
-                ));
-            }
-            let mut bytes = Zeroizing::new(vec![0; count / 2]);
-            hex::decode(digits.as_bytes(), &mut bytes).map_err(|_| "its seed is not hexadecimal")?;
-            SharedSecret::from_bytes(bytes).map_err(|error| error.to_string())
         }
     }
 }

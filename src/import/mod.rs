@@ -15,6 +15,7 @@ pub mod oath;
 pub mod otpauth;
 mod plan;
 pub mod pskc;
+mod seed;
 mod token;
 pub mod yubico;
 

@@ -1,9 +1,7 @@
 //! `users.oath` of `pam_oath` (oath-toolkit, `liboath/usersfile.c`).
 
-use base16ct::mixed as hex;
-use zeroize::Zeroizing;
-
-use super::token::{MovesBy, Place, Reading, Token};
+use super::seed::read_seed;
+use super::token::{Encoding, MovesBy, Place, Reading, Token};
 use crate::verifier::enrollment::{Credential, OtpType};
 use crate::verifier::otp::{Algorithm, Digits, Period, Response, SharedSecret};
 use crate::verifier::policy::FactorId;
@@ -97,7 +95,8 @@ fn read_token(kind: &Kind, fields: &[&str], place: Place, old: &OldSystem) -> Re
     if fields.len() > 7 {
         return Err("has more than seven fields".to_owned());
     }
-    let secret = read_secret(fields.get(3).copied().ok_or("has no secret, which is the fourth field")?)?;
+    let secret =
+        read_seed(fields.get(3).copied().ok_or("has no secret, which is the fourth field")?, Encoding::Hex)?;
     let last_use = LastUse {
         counter: fields.get(4).map(|field| number(field)).transpose()?,
         code: fields.get(5).copied(),
@@ -119,21 +118,6 @@ fn read_token(kind: &Kind, fields: &[&str], place: Place, old: &OldSystem) -> Re
         digits: kind.digits,
         secret,
     })
-}
-
-fn read_secret(field: &str) -> Result<SharedSecret, String> {
-    let letters = field.len();
-    if !field.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err("the secret, the fourth field, is not hexadecimal".to_owned());
-    }
-    if !letters.is_multiple_of(2) {
-        return Err(format!(
-            "the secret has {letters} hexadecimal digits, which are no whole bytes; one is missing"
-        ));
-    }
-    let mut bytes = Zeroizing::new(vec![0; letters / 2]);
-    hex::decode(field, &mut bytes).map_err(|_| "the secret is not hexadecimal")?;
-    SharedSecret::from_bytes(bytes).map_err(|error| error.to_string())
 }
 
 /// What the last three fields say.

@@ -1,7 +1,7 @@
 //! What Yubico's tools log when they write keys: the traditional CSV and the flexible one.
 
-use super::csv::read_seed;
 use super::fields::{OPEN_QUOTATION, Row, rows};
+use super::seed::read_seed;
 use super::token::{Encoding, MovesBy, Place, Reading, Token};
 use crate::verifier::otp::{Algorithm, Digits};
 
