@@ -61,7 +61,7 @@ pub fn run(context: &Context, arguments: &ImportArguments) -> Result<Exit, Failu
         ask_for_yes(&format!("{} will be imported.", count(&import)))?;
     }
     let store = FileStore::open_or_create(&context.store)?;
-    enroll(&store, &import, arguments.replace)?;
+    enroll(&store, &import, arguments.replace, SystemClock.now())?;
     for planned in &import.planned {
         let (user, factor) = (planned.subscriber.user.as_str(), planned.credential.factor.as_str());
         administration::record(context, "import", user, &[("factor", factor)]);
@@ -256,12 +256,16 @@ fn check(import: &Import, arguments: &ImportArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn enroll(store: &FileStore, import: &Import, replace: bool) -> Result<(), Failure> {
+fn enroll(store: &FileStore, import: &Import, replace: bool, now: UnixTime) -> Result<(), Failure> {
     let mut entries: BTreeMap<&Username, BatchEntry> = BTreeMap::new();
     for planned in &import.planned {
         let subscriber = || BatchEntry { subscriber: planned.subscriber.clone(), credentials: Vec::new() };
         let entry = entries.entry(&planned.subscriber.user).or_insert_with(subscriber);
-        entry.credentials.push(planned.credential.copied());
+        let mut credential = planned.credential.copied();
+        // Codes may have been used on the old system while the administrator read the plan.
+        let past = credential.step_at(now).map_or(0, |step| step.saturating_add(1));
+        credential.first = credential.first.max(past);
+        entry.credentials.push(credential);
     }
     let entries: Vec<BatchEntry> = entries.into_values().collect();
     let replacing = if replace { Replacing::Allowed } else { Replacing::Refused };
