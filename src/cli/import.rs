@@ -5,7 +5,7 @@ mod assign;
 mod input;
 mod show;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -277,16 +277,13 @@ fn enroll(store: &FileStore, import: &Import, replace: bool, now: UnixTime) -> R
 
 /// The users who have no way in without their authenticators.
 fn without_recovery(store: &FileStore, import: &Import) -> Result<Vec<String>, Failure> {
-    let mut users: Vec<&Username> = import.planned.iter().map(|it| &it.subscriber.user).collect();
-    users.dedup();
+    let users: BTreeSet<&Username> = import.planned.iter().map(|it| &it.subscriber.user).collect();
     let mut without = Vec::new();
     for user in users {
         if store.record(user)?.is_some_and(|record| record.recovery().is_none()) {
             without.push(user.as_str().to_owned());
         }
     }
-    without.sort();
-    without.dedup();
     Ok(without)
 }
 

@@ -2,11 +2,12 @@
 //!
 //! The format is not published. Aegis and others read these fields.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use base64ct::{Base64, Encoding as _};
 use prost::Message;
+use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::token::{MovesBy, Place, Reading, Token};
@@ -23,14 +24,15 @@ pub fn parse(text: &str) -> Reading {
         }
         let place = Place::Line(number);
         match read_payload(line) {
-            Ok(payload) => {
+            Ok(mut payload) => {
                 let set = sets.entry(payload.batch_id).or_insert_with(|| Set::of(&payload));
-                // The same code scanned twice.
-                if set.read.insert(payload.batch_index) {
-                    read_accounts(payload, &place, &mut reading);
-                } else {
-                    let mut payload = payload;
-                    payload.wipe();
+                match set.add(&payload) {
+                    Ok(true) => read_accounts(payload, &place, &mut reading),
+                    Ok(false) => payload.wipe(),
+                    Err(what) => {
+                        payload.wipe();
+                        reading.complain(place, what);
+                    }
                 }
             }
             Err(what) => reading.complain(place, what),
@@ -53,17 +55,35 @@ pub fn parse(text: &str) -> Reading {
 /// The QR codes of one export.
 struct Set {
     size: i32,
-    read: BTreeSet<i32>,
+    /// A digest of each by its index, so that another code of the same number is noticed.
+    read: BTreeMap<i32, [u8; 32]>,
 }
 
 impl Set {
     fn of(payload: &Payload) -> Self {
-        Self { size: payload.batch_size.clamp(1, LARGEST_SET), read: BTreeSet::new() }
+        Self { size: payload.batch_size.clamp(1, LARGEST_SET), read: BTreeMap::new() }
+    }
+
+    /// Whether the code is a new one; the same one may have been scanned twice.
+    ///
+    /// # Errors
+    ///
+    /// A code of another export with the same number: its accounts would be lost without a word.
+    fn add(&mut self, payload: &Payload) -> Result<bool, &'static str> {
+        let bytes = Zeroizing::new(payload.encode_to_vec());
+        let digest: [u8; 32] = Sha256::digest(bytes.as_slice()).into();
+        match self.read.insert(payload.batch_index, digest) {
+            None => Ok(true),
+            Some(first) if first == digest => Ok(false),
+            Some(_) => Err(
+                "is a QR code of another export with the same number; import the two from files of their own",
+            ),
+        }
     }
 
     fn missing(&self) -> Option<String> {
         let missing: Vec<String> = (0..self.size)
-            .filter(|index| !self.read.contains(index))
+            .filter(|index| !self.read.contains_key(index))
             .map(|index| index.saturating_add(1).to_string())
             .collect();
         (!missing.is_empty()).then(|| {
@@ -254,6 +274,17 @@ mod tests {
         let half = parse(&second);
         let [complaint] = half.complaints.as_slice() else { panic!("{half:?}") };
         assert!(complaint.what.contains("2 QR codes, and number 1 is missing"), "{}", complaint.what);
+    }
+
+    #[test]
+    fn another_export_with_the_same_number_is_not_lost_without_a_word() {
+        let (first, second) = (uri(vec![account(1, "alice")], (1, 0)), uri(vec![account(2, "bob")], (1, 0)));
+        let reading = parse(&format!("{first}\n{second}\n"));
+        let [complaint] = reading.complaints.as_slice() else { panic!("{reading:?}") };
+        assert!(
+            complaint.place == Place::Line(2) && complaint.what.contains("another export"),
+            "{complaint:?}"
+        );
     }
 
     #[test]

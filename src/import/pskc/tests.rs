@@ -98,7 +98,7 @@ fn counters_and_intervals_are_opened_too() {
     assert_eq!((clock.moves_by, clock.algorithm), (time(60), Algorithm::Sha256));
 }
 
-/// As privacyIDEA writes it.
+/// The hash as an attribute of Suite, with AES-192.
 #[test]
 fn the_hash_may_be_an_attribute() {
     let key: Vec<u8> = (0..24).collect();
